@@ -1,0 +1,1 @@
+"""Adyton: confidential computing for Kubernetes. Secrets leave only for attested code."""

@@ -1,0 +1,163 @@
+"""What authentication yields: the quote with everything that is now known to be true about it.
+
+Facts that do not decide authenticity (collateral past its date, a TCB status, a simulated root) are recorded here and
+judged by `adyton.policy`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from adyton.attest.roots import TrustRoot
+from adyton.formats.check import Check
+from adyton.formats.quote import Quote
+
+
+class TcbStatus(StrEnum):
+    """Intel's words for the state of a trusted computing base (PCS API v4, `tcbStatus`; Intel QVL for TD relaunch)."""
+
+    UP_TO_DATE = "UpToDate"
+    SW_HARDENING_NEEDED = "SWHardeningNeeded"
+    CONFIGURATION_NEEDED = "ConfigurationNeeded"
+    CONFIGURATION_AND_SW_HARDENING_NEEDED = "ConfigurationAndSWHardeningNeeded"
+    OUT_OF_DATE = "OutOfDate"
+    OUT_OF_DATE_CONFIGURATION_NEEDED = "OutOfDateConfigurationNeeded"
+    TD_RELAUNCH_ADVISED = "TDRelaunchAdvised"
+    TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED = "TDRelaunchAdvisedConfigurationNeeded"
+    REVOKED = "Revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class TcbPart:
+    """One part's level: the platform's, the TDX module's or the quoting enclave's.
+
+    Attributes:
+        status: The matching level's status.
+        date: The matching level's TCB date, UTC.
+        advisories: Intel security advisories that the level names, in the order given.
+    """
+
+    status: TcbStatus
+    date: datetime
+    advisories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tcb:
+    """The trusted computing base as a whole: the parts and what they converge to.
+
+    Attributes:
+        status: The converged status (Intel QVL `EvaluateTcb.cpp`).
+        date: The earliest of the parts' dates.
+        advisories: Those of the platform, the quoting enclave and the module, each once.
+        evaluation_number: The lower `tcbEvaluationDataNumber` of TCB info and QE identity.
+        platform: The platform's level.
+        qe: The quoting enclave's level.
+        module: The TDX module's level; None for SGX, and where TCB info has no identity for it.
+    """
+
+    status: TcbStatus
+    date: datetime
+    advisories: tuple[str, ...]
+    evaluation_number: int
+    platform: TcbPart
+    qe: TcbPart
+    module: TcbPart | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What the PCK certificate says about the machine (Intel SGX PCK Certificate and CRL Profile, 1.3.6).
+
+    Attributes:
+        ppid: Platform provisioning id, 16 bytes.
+        fmspc: Family, model, stepping, platform type and custom SKU, 6 bytes.
+        pce_id: 2 bytes.
+        cpu_svn: 16 component versions as certified.
+        pce_svn: Version of the provisioning certification enclave, as certified.
+        sgx_type: 0 standard, 1 scalable, 2 scalable with integrity.
+        platform_instance_id: 16 bytes; platform CA only.
+        dynamic_platform: Whether packages may be added; platform CA only.
+        cached_keys: Whether Intel's registration service keeps its keys; platform CA only.
+        smt_enabled: Whether hyper-threading is on; platform CA only.
+    """
+
+    ppid: bytes
+    fmspc: bytes
+    pce_id: bytes
+    cpu_svn: bytes
+    pce_svn: int
+    sgx_type: int
+    platform_instance_id: bytes | None = None
+    dynamic_platform: bool | None = None
+    cached_keys: bool | None = None
+    smt_enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollateralItem:
+    """One endorsement that was used.
+
+    Attributes:
+        name: `pck_chain`, `tcb_info`, `tcb_info_chain`, `qe_identity`, `qe_identity_chain`, `root_crl`, `pck_crl`.
+        digest: SHA-256 of the bytes as received, 32 bytes.
+        issued: When it begins to be valid, UTC; the latest of a chain's certificates.
+        expires: When it ends to be valid, UTC; the earliest of a chain's certificates.
+    """
+
+    name: str
+    digest: bytes
+    issued: datetime
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CollateralFacts:
+    """The endorsements that the authentication stood on.
+
+    Attributes:
+        items: Each endorsement, with its digest and its dates.
+        digest: SHA-256 over the items' names and digests: names the whole set.
+        tcb_info_version: 2 or 3.
+        root_crl_number: CRL number of the root's list.
+        pck_crl_number: CRL number of the PCK CA's list.
+        earliest_issue: The earliest issue time among the items.
+        latest_issue: The latest issue time among the items.
+        earliest_expiry: The earliest expiry among the items.
+    """
+
+    items: tuple[CollateralItem, ...]
+    digest: bytes
+    tcb_info_version: int
+    root_crl_number: int
+    pck_crl_number: int
+    earliest_issue: datetime
+    latest_issue: datetime
+    earliest_expiry: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticQuote:
+    """A quote that the hardware, or a simulated platform that the caller trusts, really made.
+
+    Only `adyton.attest.authenticate` makes one.
+
+    Attributes:
+        quote: The quote.
+        tcb: State of the trusted computing base.
+        platform: What the PCK certificate says about the machine.
+        collateral: The endorsements used.
+        root: The root it chains to: hardware or simulated.
+        authenticated_at: The time that it was verified for, UTC.
+        checks: Every check of the authentication, in order; all passed.
+    """
+
+    quote: Quote
+    tcb: Tcb
+    platform: Platform
+    collateral: CollateralFacts
+    root: TrustRoot
+    authenticated_at: datetime
+    checks: tuple[Check, ...]

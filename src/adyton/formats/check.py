@@ -1,0 +1,53 @@
+"""A check: one rule, what it expected, what it found, and what to do. The unit in which every decision is explained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    WAIVED = "waived"  # it would have failed, and the policy names an exception for it
+    NOT_APPLICABLE = "not-applicable"  # the evidence has nothing that the rule speaks of
+
+
+class Mode(StrEnum):
+    """What the evidence's root of trust is."""
+
+    HARDWARE = "hardware"
+    SIMULATED = "simulated"
+
+
+class Verdict(StrEnum):
+    """What an appraisal comes to."""
+
+    ACCEPTED = "accepted"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule's result.
+
+    Attributes:
+        id: Stable dotted name, such as `sgx.attributes.debug`.
+        outcome: How it ended.
+        expected: What the rule asks for, in words or hex.
+        actual: What was found.
+        remedy: What to do when it failed; empty when it passed.
+    """
+
+    id: str
+    outcome: Outcome
+    expected: str
+    actual: str
+    remedy: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the check stands in the way of nothing."""
+        return self.outcome is not Outcome.FAILED

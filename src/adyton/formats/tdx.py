@@ -1,0 +1,133 @@
+"""The TD report body: what a TDX quote signs about a trust domain.
+
+Source: Intel TDX DCAP Quoting Library API, appendix A.3 (quote v4 and v5 bodies). TDX 1.0 bodies are 584 bytes; TDX 1.5
+bodies add TEE_TCB_SVN_2 and MRSERVICETD and are 648 bytes.
+
+Kept here: exact lengths; `TdReport.parse(data).to_bytes() == data`. Attribute bits are kept as found: which of them may
+be set is policy's to say.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Final, Self
+
+from adyton.formats.cursor import Cursor
+
+TD_REPORT_10_SIZE: Final = 584
+TD_REPORT_15_SIZE: Final = 648
+
+
+class TdAttributes(IntFlag):
+    """TDATTRIBUTES (Intel TDX Module Base Architecture Specification, TD attributes)."""
+
+    DEBUG = 1 << 0
+    HGS_PLUS_PROF = 1 << 4
+    PERF_PROF = 1 << 5
+    PMT_PROF = 1 << 6
+    ICSSD = 1 << 16
+    LASS = 1 << 27
+    SEPT_VE_DISABLE = 1 << 28
+    MIGRATABLE = 1 << 29
+    PKS = 1 << 30
+    KL = 1 << 31
+    TPA = 1 << 62
+    PERFMON = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class TdReport:
+    """What the TDX module says about a trust domain.
+
+    Attributes:
+        tee_tcb_svn: Security versions of the TDX module and its components at launch, 16 bytes.
+        mr_seam: Measurement of the TDX module, 48 bytes.
+        mr_signer_seam: Signer of the TDX module, 48 bytes; zero for Intel.
+        seam_attributes: Attributes of the TDX module, 64 bits.
+        td_attributes: Bits of `TdAttributes`.
+        xfam: Extended features that the trust domain may use.
+        mr_td: Measurement of the initial contents, 48 bytes.
+        mr_config_id: Configuration that is not the owner's, 48 bytes.
+        mr_owner: Owner of the trust domain, 48 bytes.
+        mr_owner_config: Configuration by the owner, 48 bytes.
+        rtmrs: The four runtime measurement registers, 48 bytes each.
+        report_data: 64 bytes that the trust domain chose.
+        tee_tcb_svn2: Security versions now, 16 bytes; None in a TDX 1.0 body.
+        mr_service_td: Measurement of bound service trust domains, 48 bytes; None in a TDX 1.0 body.
+    """
+
+    tee_tcb_svn: bytes
+    mr_seam: bytes
+    mr_signer_seam: bytes
+    seam_attributes: int
+    td_attributes: int
+    xfam: int
+    mr_td: bytes
+    mr_config_id: bytes
+    mr_owner: bytes
+    mr_owner_config: bytes
+    rtmrs: tuple[bytes, bytes, bytes, bytes]
+    report_data: bytes
+    tee_tcb_svn2: bytes | None = None
+    mr_service_td: bytes | None = None
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read a TDX 1.0 or 1.5 body; its length tells which.
+
+        Raises:
+            MalformedEvidence: `tdx.report.length` unless 584 or 648 bytes.
+        """
+        cursor = Cursor(data, code="tdx.report", what="TD report body")
+        if len(data) not in (TD_REPORT_10_SIZE, TD_REPORT_15_SIZE):
+            raise cursor.malformed("length", f"expected 584 or 648 bytes, found {len(data)}")
+        take = cursor.take
+        tee_tcb_svn, mr_seam, mr_signer_seam = take(16, "TEE_TCB_SVN"), take(48, "MRSEAM"), take(48, "MRSIGNERSEAM")
+        seam, attributes, xfam = struct.unpack("<QQQ", take(24, "SEAMATTRIBUTES, TDATTRIBUTES and XFAM"))
+        mr_td, mr_config_id = take(48, "MRTD"), take(48, "MRCONFIGID")
+        mr_owner, mr_owner_config = take(48, "MROWNER"), take(48, "MROWNERCONFIG")
+        rtmrs = (take(48, "RTMR0"), take(48, "RTMR1"), take(48, "RTMR2"), take(48, "RTMR3"))
+        report_data = take(64, "REPORTDATA")
+        later = cursor.left > 0
+        return cls(
+            tee_tcb_svn,
+            mr_seam,
+            mr_signer_seam,
+            seam,
+            attributes,
+            xfam,
+            mr_td,
+            mr_config_id,
+            mr_owner,
+            mr_owner_config,
+            rtmrs,
+            report_data,
+            take(16, "TEE_TCB_SVN_2") if later else None,
+            take(48, "MRSERVICETD") if later else None,
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return the 584 or 648 bytes."""
+        return b"".join(
+            (
+                self.tee_tcb_svn,
+                self.mr_seam,
+                self.mr_signer_seam,
+                struct.pack("<QQQ", self.seam_attributes, self.td_attributes, self.xfam),
+                self.mr_td,
+                self.mr_config_id,
+                self.mr_owner,
+                self.mr_owner_config,
+                *self.rtmrs,
+                self.report_data,
+                self.tee_tcb_svn2 or b"",
+                self.mr_service_td or b"",
+            )
+        )
+
+    @property
+    def debug(self) -> bool:
+        """Whether the host may read and write the trust domain's memory."""
+        return bool(self.td_attributes & TdAttributes.DEBUG)

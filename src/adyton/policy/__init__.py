@@ -1,0 +1,1 @@
+"""Appraisal: is authentic evidence good enough for this purpose? Each rule is one named check."""
