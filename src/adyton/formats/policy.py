@@ -61,7 +61,10 @@ class TrustDomainReference(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 
     Attributes:
         mr_td: The initial measurement.
-        rtmrs: Runtime measurement registers by number, `"0"` to `"3"`.
+        rtmr0: Runtime measurement register 0: virtual firmware configuration.
+        rtmr1: Runtime measurement register 1: kernel and boot loader.
+        rtmr2: Runtime measurement register 2: command line, initial file system.
+        rtmr3: Runtime measurement register 3: the application's.
         mr_config_id: Configuration that is not the owner's.
         mr_owner: The owner.
         mr_owner_config: The owner's configuration.
@@ -69,7 +72,10 @@ class TrustDomainReference(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     """
 
     mr_td: Hex48
-    rtmrs: dict[Annotated[str, msgspec.Meta(pattern="^[0-3]$")], Hex48] = {}
+    rtmr0: Hex48 | None = None
+    rtmr1: Hex48 | None = None
+    rtmr2: Hex48 | None = None
+    rtmr3: Hex48 | None = None
     mr_config_id: Hex48 | None = None
     mr_owner: Hex48 | None = None
     mr_owner_config: Hex48 | None = None

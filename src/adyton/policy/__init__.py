@@ -1,1 +1,8 @@
 """Appraisal: is authentic evidence good enough for this purpose? Each rule is one named check."""
+
+from adyton.formats.policy import AppraisalPolicy
+from adyton.policy.appraisal import Appraisal, Claims
+from adyton.policy.appraise import appraise
+from adyton.policy.builtin import BUILTIN_NAMES, builtin_policy
+
+__all__ = ["BUILTIN_NAMES", "Appraisal", "AppraisalPolicy", "Claims", "appraise", "builtin_policy"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from adyton.attest.result import Tcb
+from adyton.attest.result import AuthenticQuote
 from adyton.errors import PolicyDenied
 from adyton.formats.check import Check, Mode, Verdict
 from adyton.formats.quote import Tee
+from adyton.formats.sgx import ReportBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,25 @@ class Claims:
     isv_svn: int | None = None
     rtmrs: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, evidence: AuthenticQuote) -> Claims:
+        """Read the claims from authentic evidence."""
+        body, fmspc, tee = evidence.quote.body, evidence.platform.fmspc.hex(), evidence.quote.tee
+        report_data = body.report_data.hex()
+        if isinstance(body, ReportBody):
+            return cls(
+                tee,
+                body.mr_enclave.hex(),
+                body.mr_signer.hex(),
+                body.attributes.debug,
+                report_data,
+                fmspc,
+                body.isv_prod_id,
+                body.isv_svn,
+            )
+        rtmrs = tuple(register.hex() for register in body.rtmrs)
+        return cls(tee, body.mr_td.hex(), body.mr_signer_seam.hex(), body.debug, report_data, fmspc, rtmrs=rtmrs)
+
 
 @dataclass(frozen=True, slots=True)
 class Appraisal:
@@ -47,9 +67,8 @@ class Appraisal:
         mode: Hardware or simulated.
         policy: The policy's name.
         checks: Those of the authentication, then those of the policy, in order.
-        tcb: State of the trusted computing base.
-        claims: What the evidence says of itself.
-        evidence_digest: SHA-256 of the quote's signed part, 32 bytes: PEM text around it can be altered unnoticed.
+        evidence: What was appraised.
+        evidence_digest: SHA-256 of the quote's signed part, 32 bytes: the PEM text around it can be altered unnoticed.
         collateral_digest: SHA-256 that names the set of endorsements, 32 bytes.
         policy_digest: SHA-256 of the policy's canonical form, 32 bytes.
         appraised_at: The time that it was appraised for, UTC.
@@ -60,13 +79,17 @@ class Appraisal:
     mode: Mode
     policy: str
     checks: tuple[Check, ...]
-    tcb: Tcb
-    claims: Claims
+    evidence: AuthenticQuote
     evidence_digest: bytes
     collateral_digest: bytes
     policy_digest: bytes
     appraised_at: datetime
     expires: datetime
+
+    @property
+    def claims(self) -> Claims:
+        """What the evidence says of itself."""
+        return Claims.of(self.evidence)
 
     @property
     def failed(self) -> tuple[Check, ...]:
