@@ -4,5 +4,16 @@ from adyton.formats.policy import AppraisalPolicy
 from adyton.policy.appraisal import Appraisal, Claims
 from adyton.policy.appraise import appraise
 from adyton.policy.builtin import BUILTIN_NAMES, builtin_policy
+from adyton.policy.result import verify_result
+from adyton.policy.verify import verify
 
-__all__ = ["BUILTIN_NAMES", "Appraisal", "AppraisalPolicy", "Claims", "appraise", "builtin_policy"]
+__all__ = [
+    "BUILTIN_NAMES",
+    "Appraisal",
+    "AppraisalPolicy",
+    "Claims",
+    "appraise",
+    "builtin_policy",
+    "verify",
+    "verify_result",
+]

@@ -1,0 +1,78 @@
+"""How results look: one JSON object, or a readable page with colours only on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adyton.errors import ErrorReport
+from adyton.formats.check import Check, Outcome
+
+_MARKS: Final = {
+    Outcome.PASSED: ("passed", "green"),
+    Outcome.FAILED: ("FAILED", "bold red"),
+    Outcome.WAIVED: ("waived", "yellow"),
+    Outcome.NOT_APPLICABLE: ("-", "dim"),
+}
+_HEX_SHOWN: Final = 24
+
+
+def console(*, errors: bool = False) -> Console:
+    """Return where pages are printed: colours on a terminal alone, whole lines elsewhere."""
+    stream = sys.stderr if errors else sys.stdout
+    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty(), width=None if stream.isatty() else 160)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object and a line end."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value, enc_hook=_as_text), indent=2).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_error(error: ErrorReport, *, as_json: bool) -> None:
+    """Print an error: code, sentence and remedy."""
+    if as_json:
+        print_json({"error": error})
+        return
+    page = console(errors=True)
+    page.print(Text.assemble(("error ", "bold red"), (error.code, "bold"), f": {error.message}"))
+    page.print(Text.assemble(("remedy", "bold"), f": {error.remedy}"))
+
+
+def checks_table(checks: Sequence[Check]) -> Table:
+    """Return the checks as a table: what decided, what was expected, what was found."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("check", "outcome", "expected", "found"):
+        table.add_column(column, overflow="fold")
+    for check in checks:
+        word, style = _MARKS[check.outcome]
+        table.add_row(check.id, Text(word, style=style), shorten(check.expected), shorten(check.actual))
+    return table
+
+
+def shorten(value: str) -> str:
+    """Shorten long hex to its beginning and end; whoever needs it whole asks for JSON."""
+    words = (f"{word[:12]}..{word[-8:]}" if _long_hex(word) else word for word in value.split(" "))
+    return " ".join(words)
+
+
+def time_text(moment: datetime) -> str:
+    """Return a UTC time in RFC 3339 form, to the second."""
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _long_hex(word: str) -> bool:
+    return len(word) > _HEX_SHOWN and not word.strip("0123456789abcdef,")
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).hex()
+    raise NotImplementedError(type(value).__name__)
