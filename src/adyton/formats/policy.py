@@ -26,7 +26,7 @@ Uint16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 RootName = Annotated[str, msgspec.Meta(pattern="^(intel|simulated:[0-9a-f]{32})$")]
 
 
-class EnclaveReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class EnclaveReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One enclave, or one signer's line of enclaves, that a policy accepts; every field given has to hold.
 
     Attributes:
@@ -56,7 +56,7 @@ class EnclaveReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
             raise ValueError("mr_signer alone accepts every product of a signer: add isv_prod_id and minimum_isv_svn")
 
 
-class TrustDomainReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class TrustDomainReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One trust domain that a policy accepts; every field given has to hold.
 
     Attributes:
@@ -82,7 +82,7 @@ class TrustDomainReference(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     mr_seam: Hex48 | None = None
 
 
-class SgxRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class SgxRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is accepted of SGX enclaves.
 
     Attributes:
@@ -98,7 +98,7 @@ class SgxRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     dangerous_allow_public_signers: bool = False
 
 
-class TdxRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class TdxRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is accepted of TDX trust domains.
 
     Attributes:
@@ -127,7 +127,7 @@ TcbStatusName = Annotated[
 ]
 
 
-class TcbRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class TcbRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is accepted of the trusted computing base.
 
     Attributes:
@@ -141,7 +141,7 @@ class TcbRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     rejected_advisories: tuple[str, ...] = ()
 
 
-class CollateralRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class CollateralRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is accepted of the endorsements.
 
     Attributes:
@@ -155,7 +155,7 @@ class CollateralRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     dangerous_allow_tcb_info_v2: bool = False
 
 
-class AppraisalPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+class AppraisalPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What its owner accepts.
 
     Attributes:
@@ -207,7 +207,7 @@ class AppraisalPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             ) from error
 
     def to_bytes(self) -> bytes:
-        """Return the canonical form: JSON, keys sorted, defaults left out."""
+        """Return the canonical form: JSON, keys sorted, every default spelt out so that it keeps its meaning."""
         return msgspec.json.encode(self, order="sorted")
 
     def digest(self) -> bytes:
