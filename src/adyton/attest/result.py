@@ -8,25 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from adyton.attest.roots import TrustRoot
 from adyton.formats.check import Check
 from adyton.formats.quote import Quote
-
-
-class TcbStatus(StrEnum):
-    """Intel's words for the state of a trusted computing base (PCS API v4, `tcbStatus`; Intel QVL for TD relaunch)."""
-
-    UP_TO_DATE = "UpToDate"
-    SW_HARDENING_NEEDED = "SWHardeningNeeded"
-    CONFIGURATION_NEEDED = "ConfigurationNeeded"
-    CONFIGURATION_AND_SW_HARDENING_NEEDED = "ConfigurationAndSWHardeningNeeded"
-    OUT_OF_DATE = "OutOfDate"
-    OUT_OF_DATE_CONFIGURATION_NEEDED = "OutOfDateConfigurationNeeded"
-    TD_RELAUNCH_ADVISED = "TDRelaunchAdvised"
-    TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED = "TDRelaunchAdvisedConfigurationNeeded"
-    REVOKED = "Revoked"
+from adyton.formats.tcb import TcbStatus
 
 
 @dataclass(frozen=True, slots=True)
