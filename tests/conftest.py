@@ -9,13 +9,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-VECTORS = REPOSITORY.parent / "shared" / "vectors"
+from places import VECTORS
 
 settings.register_profile(
     "adyton", deadline=None, max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

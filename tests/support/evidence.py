@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from adyton.attest.result import AuthenticQuote, CollateralFacts, CollateralItem, Platform, Tcb, TcbPart, TcbStatus
+from adyton.attest.result import AuthenticQuote, CollateralFacts, CollateralItem, Tcb, TcbPart
 from adyton.attest.roots import INTEL_ROOT, TrustRoot
+from adyton.formats.pck import PckExtension
 from adyton.formats.quote import CertificationType, QeCertification, Quote, QuoteHeader, Tee
 from adyton.formats.sgx import AttributeFlags, Attributes, ReportBody
+from adyton.formats.tcb import TcbStatus
 from adyton.formats.tdx import TdAttributes, TdReport
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-SIMULATED_ROOT = TrustRoot.simulated(b"\x04" + bytes(range(64)))
+SIMULATED_ROOT = TrustRoot.of(b"\x04" + bytes(range(64)))
 
 ENCLAVE = ReportBody(
     cpu_svn=bytes(16),
@@ -50,7 +52,7 @@ def authentic(body=ENCLAVE, *, root=INTEL_ROOT, status=TcbStatus.UP_TO_DATE, adv
     return AuthenticQuote(
         quote=_quote(body),
         tcb=Tcb(status, part.date, part.advisories, number, part, part),
-        platform=Platform(bytes(16), bytes.fromhex("00606a000000"), bytes(2), bytes(16), 13, 0),
+        platform=PckExtension(bytes(16), (0,) * 16, 13, bytes(16), bytes(2), bytes.fromhex("00606a000000"), 0),
         collateral=facts or collateral(),
         root=root,
         authenticated_at=NOW,

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from adyton.attest.roots import TrustRoot
 from adyton.formats.check import Check
+from adyton.formats.pck import PckExtension
 from adyton.formats.quote import Quote
 from adyton.formats.tcb import TcbStatus
 
@@ -51,35 +52,6 @@ class Tcb:
     platform: TcbPart
     qe: TcbPart
     module: TcbPart | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """What the PCK certificate says about the machine (Intel SGX PCK Certificate and CRL Profile, 1.3.6).
-
-    Attributes:
-        ppid: Platform provisioning id, 16 bytes.
-        fmspc: Family, model, stepping, platform type and custom SKU, 6 bytes.
-        pce_id: 2 bytes.
-        cpu_svn: 16 component versions as certified.
-        pce_svn: Version of the provisioning certification enclave, as certified.
-        sgx_type: 0 standard, 1 scalable, 2 scalable with integrity.
-        platform_instance_id: 16 bytes; platform CA only.
-        dynamic_platform: Whether packages may be added; platform CA only.
-        cached_keys: Whether Intel's registration service keeps its keys; platform CA only.
-        smt_enabled: Whether hyper-threading is on; platform CA only.
-    """
-
-    ppid: bytes
-    fmspc: bytes
-    pce_id: bytes
-    cpu_svn: bytes
-    pce_svn: int
-    sgx_type: int
-    platform_instance_id: bytes | None = None
-    dynamic_platform: bool | None = None
-    cached_keys: bool | None = None
-    smt_enabled: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +114,7 @@ class AuthenticQuote:
 
     quote: Quote
     tcb: Tcb
-    platform: Platform
+    platform: PckExtension
     collateral: CollateralFacts
     root: TrustRoot
     authenticated_at: datetime

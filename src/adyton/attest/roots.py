@@ -8,13 +8,18 @@ root is named by its fingerprint, and everything that stands on it says so.
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
 from adyton.errors import UsageError
 from adyton.formats.check import Mode
 
-# The public key of "Intel SGX Root CA" (RFC 5280 SubjectPublicKeyInfo's point, uncompressed).
+INTEL: Final = "intel"
+_NAME: Final = re.compile(r"intel|simulated:[0-9a-f]{32}")
+
+# The public key of "Intel SGX Root CA": an uncompressed P-256 point, as every certificate of that root carries it.
 _INTEL_ROOT_POINT: Final = bytes.fromhex(
     "04"
     "0ba9c4c0c0c86193a3fe23d6b02cda10a8bbd4e88e48b4458561a36e705525f5"
@@ -24,11 +29,11 @@ _INTEL_ROOT_POINT: Final = bytes.fromhex(
 
 @dataclass(frozen=True, slots=True)
 class TrustRoot:
-    """A key that evidence may chain to.
+    """A key that evidence chains to.
 
     Attributes:
-        name: `intel`, or `simulated:<fingerprint>`.
-        point: The P-256 public key, uncompressed: 65 bytes.
+        name: `intel`, or `simulated:` and the first 16 bytes of the SHA-256 of the key's point, in hex.
+        point: The P-256 public key, an uncompressed point of 65 bytes.
         mode: Whether it stands for hardware or for a simulation.
     """
 
@@ -37,40 +42,45 @@ class TrustRoot:
     mode: Mode
 
     @classmethod
-    def simulated(cls, point: bytes) -> Self:
-        """Name a simulated platform's root by its fingerprint: the first 16 bytes of the SHA-256 of its point, in hex.
-
-        Raises:
-            UsageError: `roots.point` unless `point` is an uncompressed P-256 point.
-        """
-        if len(point) != 65 or point[0] != 4:
-            raise UsageError(
-                "roots.point",
-                f"expected an uncompressed P-256 point of 65 bytes, found {len(point)} bytes",
-                remedy="pass the root's public key as it stands in its certificate",
-            )
+    def of(cls, point: bytes) -> Self:
+        """Name a root by its key: Intel's by its name, any other by its fingerprint."""
+        if point == _INTEL_ROOT_POINT:
+            return cls(INTEL, point, Mode.HARDWARE)
         return cls(f"simulated:{hashlib.sha256(point).hexdigest()[:32]}", point, Mode.SIMULATED)
 
 
-INTEL_ROOT: Final = TrustRoot("intel", _INTEL_ROOT_POINT, Mode.HARDWARE)
+INTEL_ROOT: Final = TrustRoot.of(_INTEL_ROOT_POINT)
 
 
 @dataclass(frozen=True, slots=True)
 class TrustRoots:
-    """The set of roots that a caller trusts.
+    """The roots that a caller trusts, by name; the name of a simulated one is a digest of its key.
 
     Attributes:
-        roots: At least one root.
+        names: At least one of `intel` and `simulated:<fingerprint>`.
     """
 
-    roots: tuple[TrustRoot, ...] = (INTEL_ROOT,)
+    names: frozenset[str] = frozenset({INTEL})
 
     def __post_init__(self) -> None:
-        if not self.roots:
+        bad = sorted(name for name in self.names if not _NAME.fullmatch(name))
+        if bad or not self.names:
             raise UsageError(
-                "roots.empty", "expected at least one root of trust, found none", remedy="name a root, such as Intel's"
+                "roots.name",
+                f"expected names of roots of trust, found {', '.join(bad) or 'none'}",
+                remedy="name `intel`, or a simulated platform as `simulated:<fingerprint>`",
             )
+
+    @classmethod
+    def named(cls, names: Iterable[str]) -> Self:
+        """Return the roots of these names.
+
+        Raises:
+            UsageError: `roots.name` if there is none, or one is not a root's name.
+        """
+        return cls(frozenset(names))
 
     def find(self, point: bytes) -> TrustRoot | None:
         """Return the trusted root with this public key, if there is one."""
-        return next((root for root in self.roots if root.point == point), None)
+        root = TrustRoot.of(point)
+        return root if root.name in self.names else None

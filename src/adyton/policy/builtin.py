@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from adyton.attest.result import TcbStatus
+from adyton.attest import TcbStatus
 from adyton.errors import UsageError
 from adyton.formats.policy import API_VERSION, AppraisalPolicy, CollateralRules, SgxRules, TcbRules, TdxRules
 

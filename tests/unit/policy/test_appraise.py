@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from evidence import ENCLAVE, NOW, SIMULATED_ROOT, TRUST_DOMAIN, authentic, collateral, debug
 
-from adyton.attest.result import TcbStatus
+from adyton.attest import TcbStatus
 from adyton.errors import PolicyDenied, UsageError
 from adyton.formats.check import Mode, Outcome, Verdict
 from adyton.formats.policy import (

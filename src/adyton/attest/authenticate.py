@@ -1,0 +1,103 @@
+"""From a quote to an authentic quote: the one way in.
+
+1. The endorsements are the vendor's (`endorsements`).
+2. The platform is the vendor's, is not revoked, and bound the attestation key (`platform`).
+3. The attestation key signed this quote.
+
+What is not judged here, and is recorded in the result: dates, the TCB status, debug mode, whose code runs, what its
+report data mean. The caller still owes an appraisal under a policy (`adyton.policy.appraise`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from adyton.attest.cache import VerificationCache
+from adyton.attest.endorsements import verify_endorsements
+from adyton.attest.platform import VerifiedPlatform, verify_platform
+from adyton.attest.require import verifies
+from adyton.attest.result import AuthenticQuote
+from adyton.attest.roots import TrustRoot, TrustRoots
+from adyton.errors import UntrustedEvidence, UsageError
+from adyton.formats.check import Check, Outcome
+from adyton.formats.collateral import Collateral
+from adyton.formats.quote import Quote
+from adyton.formats.sgx import ReportBody
+
+_SIGNED: Final = Check(
+    "dcap.quote.signature",
+    Outcome.PASSED,
+    "the quote signed by the platform's attestation key",
+    "a signature that verifies",
+)
+
+
+def authenticate(
+    quote: Quote,
+    collateral: Collateral,
+    *,
+    roots: TrustRoots,
+    now: datetime,
+    cache: VerificationCache | None = None,
+) -> AuthenticQuote:
+    """Authenticate a quote.
+
+    Args:
+        quote: Evidence as it was received (`Quote.parse`).
+        collateral: The endorsements to check it with (`Collateral.parse`).
+        roots: The roots of trust that it may chain to.
+        now: The time that it is authenticated for, with a time zone; recorded, and judged by policy.
+        cache: What was verified before; it changes the speed and never the result.
+
+    Returns:
+        The quote, with everything that is now known to be true about it.
+
+    Raises:
+        MalformedEvidence: Endorsements or certificates are not in their format.
+        UntrustedEvidence: The quote is not authentic; the code names the check that failed.
+        UsageError: `authenticate.now` if `now` has no time zone.
+    """
+    if now.tzinfo is None:
+        raise UsageError("authenticate.now", "expected a time with a time zone", remedy="pass an aware datetime")
+    # 1 and 2
+    root, platform = _platform(quote, collateral, roots, cache)
+    # 3
+    if not verifies(platform.attestation_key, quote.signature, quote.signed_bytes()):
+        raise UntrustedEvidence(
+            _SIGNED.id,
+            f"expected {_SIGNED.expected}, found a signature that does not verify",
+            remedy="the quote was changed after it was signed: collect it again",
+        )
+    return AuthenticQuote(
+        quote=quote,
+        tcb=platform.tcb,
+        platform=platform.platform,
+        collateral=platform.collateral,
+        root=root,
+        authenticated_at=now,
+        checks=(*platform.checks, _SIGNED),
+    )
+
+
+def _platform(
+    quote: Quote, collateral: Collateral, roots: TrustRoots, cache: VerificationCache | None
+) -> tuple[TrustRoot, VerifiedPlatform]:
+    if cache is None:
+        endorsements = verify_endorsements(collateral, roots)
+        return endorsements.root, verify_platform(quote, endorsements)
+    key = (collateral, roots)
+    endorsements = cache.endorsements.get(key, lambda: verify_endorsements(collateral, roots))
+    platform = cache.platforms.get((key, *_platform_key(quote)), lambda: verify_platform(quote, endorsements))
+    return endorsements.root, platform
+
+
+def _platform_key(quote: Quote) -> tuple[object, ...]:
+    """Return all of a quote that `verify_platform` reads."""
+    qe, body = quote.qe, quote.body
+    tdx = () if isinstance(body, ReportBody) else (
+        body.tee_tcb_svn, body.tee_tcb_svn2, body.mr_signer_seam, body.seam_attributes
+    )  # fmt: skip
+    return (
+        quote.tee, quote.attestation_key, qe.report.to_bytes(), qe.signature, qe.auth_data, qe.kind, qe.data, tdx
+    )  # fmt: skip

@@ -1,0 +1,71 @@
+"""Remembering what was verified, so that the next quote of the same platform costs one signature.
+
+What is remembered does not depend on time: signatures, chains, revocations, levels. Dates are compared anew for every
+appraisal. The keys are the exact bytes that were verified, so a changed document, list, certificate or root never meets
+an entry of another. An error is never remembered. With or without a cache the results are equal.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from adyton.attest.endorsements import Endorsements
+from adyton.attest.platform import VerifiedPlatform
+
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheLimits:
+    """How much is remembered.
+
+    Attributes:
+        endorsements: Sets of endorsements: one for each platform family in use.
+        platforms: Platforms: one for each machine, TEE and set of endorsements in use.
+    """
+
+    endorsements: int = 64
+    platforms: int = 4096
+
+
+class VerificationCache:
+    """A bounded memory of verified endorsements and platforms; safe to share between threads."""
+
+    def __init__(self, limits: CacheLimits | None = None) -> None:
+        limits = limits or CacheLimits()
+        self.endorsements: Memory[Endorsements] = Memory(limits.endorsements)
+        self.platforms: Memory[VerifiedPlatform] = Memory(limits.platforms)
+
+
+class Memory(Generic[_V]):
+    """The values that were used last, by key.
+
+    Args:
+        size: How many at most.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[Hashable, _V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: Hashable, make: Callable[[], _V]) -> _V:
+        """Return the value of a key, and make it first if it is not remembered."""
+        with self._lock:
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
+                return value
+        value = make()
+        with self._lock:
+            self._values[key] = value
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value

@@ -1,0 +1,222 @@
+"""Certificate chains: from a leaf to a root that the caller trusts.
+
+Rules (Intel SGX PCK Certificate and CRL Profile; RFC 5280), in order:
+
+1. The chain has exactly the length that its kind has, and every certificate parses.
+2. The last certificate's public key is a trusted root's; the certificate itself is not trusted.
+3. Common names carry the phrases of their kind, and each issuer is the next one's subject.
+4. Every key is P-256; every issuer is a CA that may sign certificates, and the leaf is none.
+5. Every signature verifies, the root's own included.
+
+Dates are facts, not rules: they are returned and judged by policy. A certificate is parsed once and a signature
+verified once, however many chains share it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from adyton.attest.require import require
+from adyton.attest.roots import TrustRoot, TrustRoots
+from adyton.errors import MalformedEvidence
+from adyton.formats.check import Check
+
+CHAIN_SIZE_CAP: Final = 64 * 1024
+_BLOCK: Final = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
+_REMEDY: Final = "collect the evidence or the collateral again; if it stays so, its source is not to be trusted"
+
+
+@dataclass(frozen=True, slots=True)
+class ChainKind:
+    """What a chain has to look like.
+
+    Attributes:
+        code: Prefix of its checks.
+        phrases: What each common name contains, leaf first.
+    """
+
+    code: str
+    phrases: tuple[str, ...]
+
+
+_ROOT: Final = "SGX Root CA"
+PCK: Final = ChainKind("dcap.pck_chain", ("SGX PCK Certificate", "SGX PCK", _ROOT))
+PCK_CRL: Final = ChainKind("dcap.pck_crl_chain", ("SGX PCK", _ROOT))
+TCB_INFO: Final = ChainKind("dcap.tcb_info_chain", ("SGX TCB Signing", _ROOT))
+QE_IDENTITY: Final = ChainKind("dcap.qe_identity_chain", ("SGX TCB Signing", _ROOT))
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A verified chain.
+
+    Attributes:
+        certificates: Leaf first, root last.
+        key: The leaf's public key.
+        root: The trusted root that it ends at.
+        issued: The latest `notBefore`, UTC.
+        expires: The earliest `notAfter`, UTC.
+    """
+
+    certificates: tuple[x509.Certificate, ...]
+    key: ec.EllipticCurvePublicKey
+    root: TrustRoot
+    issued: datetime
+    expires: datetime
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """The first certificate."""
+        return self.certificates[0]
+
+    @property
+    def issuer(self) -> x509.Certificate:
+        """The second certificate: the leaf's issuer."""
+        return self.certificates[1]
+
+
+class Certificates:
+    """The certificates of one verification: each parsed once, each signature verified once."""
+
+    def __init__(self, roots: TrustRoots) -> None:
+        self._roots = roots
+        self._parsed: dict[bytes, x509.Certificate] = {}
+        self._issued: set[tuple[bytes, bytes]] = set()
+
+    def verify(self, pem: bytes, kind: ChainKind) -> tuple[Chain, tuple[Check, ...]]:
+        """Verify a chain.
+
+        Args:
+            pem: The certificates, leaf first.
+            kind: What the chain has to look like.
+
+        Returns:
+            The chain, and its checks, all passed.
+
+        Raises:
+            MalformedEvidence: `<kind>.format`.
+            UntrustedEvidence: `dcap.chain.untrusted_root`, `<kind>.names`, `<kind>.usage`, `<kind>.signature`.
+        """
+        # 1
+        blocks = _blocks(pem, kind)
+        certificates = tuple(self._parse(block, kind) for block in blocks)
+        try:
+            keys = tuple(_key(certificate, kind) for certificate in certificates)
+            # 2
+            root, trusted = self._trusted_root(keys[-1])
+            # 3, 4, 5
+            checks = (trusted, _names(certificates, kind), _usage(certificates, kind), self._signatures(blocks, kind))
+        except (ValueError, x509.UnsupportedGeneralNameType, x509.DuplicateExtension) as error:
+            raise _malformed(kind, str(error)) from error
+        issued = max(certificate.not_valid_before_utc for certificate in certificates)
+        expires = min(certificate.not_valid_after_utc for certificate in certificates)
+        return Chain(certificates, keys[0], root, issued, expires), checks
+
+    def _parse(self, block: bytes, kind: ChainKind) -> x509.Certificate:
+        certificate = self._parsed.get(block)
+        if certificate is None:
+            try:
+                certificate = self._parsed[block] = x509.load_pem_x509_certificate(block)
+            except ValueError as error:
+                raise _malformed(kind, str(error)) from error
+        return certificate
+
+    def _trusted_root(self, key: ec.EllipticCurvePublicKey) -> tuple[TrustRoot, Check]:
+        found = TrustRoot.of(key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+        root = self._roots.find(found.point)
+        check = require(
+            "dcap.chain.untrusted_root",
+            holds=root is not None,
+            expected=f"a chain to {' or '.join(sorted(self._roots.names))}",
+            actual=f"a chain to {found.name}",
+            remedy="use evidence from a platform that the policy names, or name this one in the policy's roots",
+        )
+        return found, check
+
+    def _signatures(self, blocks: tuple[bytes, ...], kind: ChainKind) -> Check:
+        holds = all(
+            self._is_issued(child, issuer) for child, issuer in zip(blocks, (*blocks[1:], blocks[-1]), strict=True)
+        )
+        return require(
+            f"{kind.code}.signature",
+            holds=holds,
+            expected="every certificate signed by the next, the root by itself",
+            actual="all signatures verify" if holds else "a signature that does not verify",
+            remedy=_REMEDY,
+        )
+
+    def _is_issued(self, child: bytes, issuer: bytes) -> bool:
+        if (child, issuer) not in self._issued:
+            try:
+                self._parsed[child].verify_directly_issued_by(self._parsed[issuer])
+            except (InvalidSignature, TypeError):
+                return False
+            self._issued.add((child, issuer))
+        return True
+
+
+def _blocks(pem: bytes, kind: ChainKind) -> tuple[bytes, ...]:
+    blocks = tuple(_BLOCK.findall(pem)) if len(pem) <= CHAIN_SIZE_CAP else ()
+    if len(blocks) != len(kind.phrases):
+        raise _malformed(kind, f"expected {len(kind.phrases)} PEM certificates, found {len(blocks)}")
+    return blocks
+
+
+def _key(certificate: x509.Certificate, kind: ChainKind) -> ec.EllipticCurvePublicKey:
+    key = certificate.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise _malformed(kind, "expected P-256 keys, found another kind")
+    return key
+
+
+def _names(certificates: tuple[x509.Certificate, ...], kind: ChainKind) -> Check:
+    found = tuple(_common_name(certificate) for certificate in certificates)
+    issuers = (*certificates[1:], certificates[-1])
+    linked = all(child.issuer == issuer.subject for child, issuer in zip(certificates, issuers, strict=True))
+    phrased = all(phrase in name for phrase, name in zip(kind.phrases, found, strict=True))
+    return require(
+        f"{kind.code}.names",
+        holds=linked and phrased,
+        expected=f"names with {', '.join(kind.phrases)}, each issued by the next",
+        actual=", ".join(found) + ("" if linked else "; an issuer is not the next subject"),
+        remedy=_REMEDY,
+    )
+
+
+def _common_name(certificate: x509.Certificate) -> str:
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if len(names) == 1 else ""
+
+
+def _usage(certificates: tuple[x509.Certificate, ...], kind: ChainKind) -> Check:
+    leaf_is_ca = kind is PCK_CRL
+    found = tuple(_may_sign_certificates(certificate) for certificate in certificates)
+    return require(
+        f"{kind.code}.usage",
+        holds=found == (leaf_is_ca, *[True] * (len(certificates) - 1)),
+        expected="CAs that may sign certificates, and a leaf that may not" if not leaf_is_ca else "CAs only",
+        actual=", ".join("CA" if is_ca else "no CA" for is_ca in found),
+        remedy=_REMEDY,
+    )
+
+
+def _may_sign_certificates(certificate: x509.Certificate) -> bool:
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return False
+    return constraints.ca and usage.key_cert_sign
+
+
+def _malformed(kind: ChainKind, found: str) -> MalformedEvidence:
+    return MalformedEvidence(f"{kind.code}.format", f"certificate chain: {found}", remedy=_REMEDY)

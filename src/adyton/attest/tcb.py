@@ -1,0 +1,168 @@
+"""From security versions to a TCB status (Intel QVL `EvaluateTcb.cpp`, `TDRelaunchCheck.cpp`, July 2026).
+
+1. Platform: the first level whose sixteen SGX components and PCESVN are all reached; for TDX also the sixteen TDX
+   components, from index 2 on when the TDX module has a version of its own (TEE_TCB_SVN[1] > 0).
+2. TDX module: the first level of its identity whose version TEE_TCB_SVN[0] reaches.
+3. Quoting enclave: the first level of its identity whose ISVSVN is reached.
+4. Convergence: a part that is out of date makes the whole out of date; a revoked part makes it revoked.
+5. TDX 1.5: out of date at launch and good by now means that a relaunch is advised.
+
+No matching level is an error and not a status: the vendor says nothing about such a platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from adyton.attest.result import Tcb, TcbPart
+from adyton.errors import UntrustedEvidence
+from adyton.formats.pck import PckExtension
+from adyton.formats.sgx import ReportBody
+from adyton.formats.tcb import QeIdentity, SvnLevel, TcbInfo, TcbLevel, TcbStatus, TdxModule
+from adyton.formats.tdx import TdReport
+
+NO_MATCHING_LEVEL: Final = "dcap.tcb.no_matching_level"
+_MODULE_VERSION: Final = 1
+_MODULE_SVN: Final = 0
+
+_OUT_OF_DATE: Final = {
+    TcbStatus.UP_TO_DATE: TcbStatus.OUT_OF_DATE,
+    TcbStatus.SW_HARDENING_NEEDED: TcbStatus.OUT_OF_DATE,
+    TcbStatus.CONFIGURATION_NEEDED: TcbStatus.OUT_OF_DATE_CONFIGURATION_NEEDED,
+    TcbStatus.CONFIGURATION_AND_SW_HARDENING_NEEDED: TcbStatus.OUT_OF_DATE_CONFIGURATION_NEEDED,
+}
+_GOOD_NOW: Final = frozenset(_OUT_OF_DATE)
+_RELAUNCH: Final = frozenset({TcbStatus.OUT_OF_DATE, TcbStatus.OUT_OF_DATE_CONFIGURATION_NEEDED})
+_CONFIGURATION: Final = frozenset(
+    {
+        TcbStatus.CONFIGURATION_NEEDED,
+        TcbStatus.CONFIGURATION_AND_SW_HARDENING_NEEDED,
+        TcbStatus.OUT_OF_DATE_CONFIGURATION_NEEDED,
+    }
+)
+
+
+def evaluate(
+    body: ReportBody | TdReport, platform: PckExtension, tcb_info: TcbInfo, qe_identity: QeIdentity, qe_svn: int
+) -> Tcb:
+    """Evaluate the trusted computing base under a quote.
+
+    Args:
+        body: The quote's body; a trust domain's holds its security versions.
+        platform: What the PCK certificate says.
+        tcb_info: Levels of the platform and its TDX modules.
+        qe_identity: Levels of the quoting enclave.
+        qe_svn: The quoting enclave's ISVSVN.
+
+    Raises:
+        UntrustedEvidence: `dcap.tcb.no_matching_level`.
+    """
+    qe = _part(_svn_level(qe_identity.levels, qe_svn, "quoting enclave ISVSVN"))
+    if isinstance(body, ReportBody):
+        return _converge(_platform_level(tcb_info, platform, None), None, qe, tcb_info, qe_identity)
+    launch = _evaluate_tdx(body.tee_tcb_svn, platform, tcb_info, qe, qe_identity)
+    if body.tee_tcb_svn2 is None:
+        return launch
+    current = _evaluate_tdx(body.tee_tcb_svn2, platform, tcb_info, qe, qe_identity)
+    return _advise_relaunch(launch, current)
+
+
+def module_identity(tcb_info: TcbInfo, tee_tcb_svn: bytes) -> TdxModule | None:
+    """Return what the TDX module has to be, by its version in TEE_TCB_SVN[1]; None if TCB info does not say."""
+    version = tee_tcb_svn[_MODULE_VERSION]
+    if version == 0:
+        return tcb_info.module
+    return next((module for module in tcb_info.modules if module.id.upper() == f"TDX_{version:02X}"), None)
+
+
+def _evaluate_tdx(svns: bytes, platform: PckExtension, tcb_info: TcbInfo, qe: TcbPart, qe_identity: QeIdentity) -> Tcb:
+    level = _platform_level(tcb_info, platform, svns)
+    if svns[_MODULE_VERSION] == 0:
+        return _converge(level, None, qe, tcb_info, qe_identity)
+    identity = module_identity(tcb_info, svns)
+    levels = () if identity is None else identity.levels
+    module = _part(_svn_level(levels, svns[_MODULE_SVN], f"TDX module {svns[_MODULE_VERSION]} SVN"))
+    return _converge(level, module, qe, tcb_info, qe_identity)
+
+
+def _platform_level(tcb_info: TcbInfo, platform: PckExtension, svns: bytes | None) -> TcbLevel:
+    for level in tcb_info.levels:
+        if not _shortfalls(level, platform, svns):
+            return level
+    lowest = tcb_info.levels[-1]
+    raise UntrustedEvidence(
+        NO_MATCHING_LEVEL,
+        f"expected the lowest TCB level of platform {tcb_info.fmspc.hex()}, found "
+        f"{'; '.join(_shortfalls(lowest, platform, svns))}",
+        remedy="update the platform's firmware and microcode; the vendor does not vouch for this state of it",
+    )
+
+
+def _shortfalls(level: TcbLevel, platform: PckExtension, svns: bytes | None) -> list[str]:
+    """Return in words what the platform lacks for a level."""
+    short = _short_components("sgx.tcb.component", level.sgx_components, platform.components, 0)
+    if platform.pce_svn < level.pce_svn:
+        short.append(f"sgx.tcb.pce_svn needs {level.pce_svn}, has {platform.pce_svn}")
+    if svns is not None and level.tdx_components is not None:
+        start = 2 if svns[_MODULE_VERSION] > 0 else 0
+        short += _short_components("tdx.tcb.component", level.tdx_components, svns, start)
+    return short
+
+
+def _short_components(name: str, needed: tuple[int, ...], has: Sequence[int], start: int) -> list[str]:
+    pairs = zip(needed, has, strict=True)
+    return [
+        f"{name}[{at}] needs {need}, has {svn}" for at, (need, svn) in enumerate(pairs) if at >= start and svn < need
+    ]
+
+
+def _svn_level(levels: tuple[SvnLevel, ...], svn: int, what: str) -> SvnLevel:
+    for level in levels:
+        if svn >= level.isv_svn:
+            return level
+    lowest = f"at least {levels[-1].isv_svn}" if levels else "a version that TCB info knows"
+    raise UntrustedEvidence(
+        NO_MATCHING_LEVEL,
+        f"expected {what} {lowest}, found {svn}",
+        remedy="update the platform's software; the vendor does not vouch for this version of it",
+    )
+
+
+def _part(level: TcbLevel | SvnLevel) -> TcbPart:
+    return TcbPart(level.status, level.date, level.advisories)
+
+
+def _converge(level: TcbLevel, module: TcbPart | None, qe: TcbPart, tcb_info: TcbInfo, qe_identity: QeIdentity) -> Tcb:
+    platform = _part(level)
+    others = (qe,) if module is None else (qe, module)
+    status = platform.status
+    if any(part.status is TcbStatus.OUT_OF_DATE for part in others):
+        status = _OUT_OF_DATE.get(status, status)
+    if any(part.status is TcbStatus.REVOKED for part in others):
+        status = TcbStatus.REVOKED
+    parts = (platform, *others)
+    return Tcb(
+        status=status,
+        date=min(part.date for part in parts),
+        advisories=tuple(dict.fromkeys(advisory for part in parts for advisory in part.advisories)),
+        evaluation_number=min(tcb_info.evaluation_number, qe_identity.evaluation_number),
+        platform=platform,
+        qe=qe,
+        module=module,
+    )
+
+
+def _advise_relaunch(launch: Tcb, current: Tcb) -> Tcb:
+    if launch.status not in _RELAUNCH or current.status not in _GOOD_NOW:
+        return launch
+    configure = launch.status in _CONFIGURATION or current.status in _CONFIGURATION
+    return Tcb(
+        TcbStatus.TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED if configure else TcbStatus.TD_RELAUNCH_ADVISED,
+        launch.date,
+        launch.advisories,
+        launch.evaluation_number,
+        launch.platform,
+        launch.qe,
+        launch.module,
+    )
