@@ -4,6 +4,10 @@ A message is one frame: its length as an unsigned 32-bit little-endian integer, 
 travel beside the frame's first byte (SCM_RIGHTS). Every request is answered by its own reply or by `Refused`. Requests
 and replies carry their type in the field `type`, so a frame of one kind never reads as another.
 
+An enclave is a Python process whose program is the measured code at its entry point. Its arguments are the numbers of
+three descriptors it is born with (the image as a sealed file, its socket to the processor, its socket to the host) and
+the package paths.
+
 The peers' own names are used for what Intel's interfaces do too: `CreateReport` is EREPORT, `GetKey` is EGETKEY,
 `GetQuote` is `sgx_qe_get_quote`.
 """
@@ -18,11 +22,6 @@ from adyton.errors import MalformedDocument
 
 FRAME_SIZE_CAP: Final = 1024 * 1024
 _T = TypeVar("_T")
-
-# File descriptors that an enclave process is born with.
-ENCLAVE_IMAGE_FD: Final = 3  # the measured image: a sealed memory file
-ENCLAVE_PROCESSOR_FD: Final = 4  # its own socket to the processor
-ENCLAVE_HOST_FD: Final = 5  # the socket that its host calls it through
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="type"):
