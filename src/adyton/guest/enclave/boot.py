@@ -114,7 +114,7 @@ class _MeasuredImporter(importlib.abc.MetaPathFinder, importlib.abc.InspectLoade
 
 
 def _trust_packages(packages: dict[str, dict[str, str]], paths: list[str]) -> None:
-    from adyton.guest.enclave.packages import find_package, package_digest  # noqa: PLC0415
+    from adyton.guest.packages import find_package, package_digest  # noqa: PLC0415
 
     for name, pinned in sorted(packages.items()):
         found = find_package(name, paths)

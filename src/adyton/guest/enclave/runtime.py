@@ -130,13 +130,12 @@ def current() -> EnclaveContext:
 
 def serve(module: str, processor: int, host: int, paths: Sequence[str], walls: list[str]) -> None:
     """Import the enclave's module, put up the last walls, say so, and serve calls until the host is gone."""
-    client = ProcessorClient(socket.socket(fileno=processor))
+    client, caller = ProcessorClient(socket.socket(fileno=processor)), socket.socket(fileno=host)
     _contexts.append(EnclaveContext(client))
     importlib.import_module(module)
     isolation = (*walls, *_wall_off(paths))
     client.request(simcpu.EnclaveReady(isolation=isolation), simcpu.Done)
-    with socket.socket(fileno=host) as caller:
-        _serve_calls(caller)
+    _serve_calls(caller)
 
 
 def _wall_off(paths: Sequence[str]) -> list[str]:
