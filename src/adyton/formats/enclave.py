@@ -1,7 +1,8 @@
 """What is said about and to a Python enclave: the manifest inside its image, and the calls through its wall.
 
 A call is one frame each way: its length as an unsigned 32-bit little-endian integer, then MessagePack. Arguments and
-values are decoded by the types that the called function declares; what crosses the wall cannot name a class or run code.
+values are decoded by the types that the called function declares; what crosses the wall cannot name a class or run
+code.
 """
 
 from __future__ import annotations
