@@ -36,6 +36,7 @@ _PARTY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _ENCRYPTION: Final = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM"}
 _ALGORITHMS: Final = list(_ENCRYPTION.values())
 _UNTRUSTED_ROOT: Final = "dcap.chain.untrusted_root"
+_SHOWN: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,13 +395,16 @@ class Broker:
     def _record_denial(
         self, denial: Denial, path: str, secret: Secret | None, appraised: Appraisal | AdytonError | None, now: datetime
     ) -> None:
-        if secret is None and not _PATH.fullmatch(path):
+        # Whoever was not attested leaves no entry: a stranger must not be able to fill the ledger.
+        if not denial.attested or not _PATH.fullmatch(path):
             return
-        appraisal = appraised if isinstance(appraised, Appraisal) else None
-        entry = _entry("denial", secret, appraisal, now)
         check = denial.decided_by
         entry = msgspec.structs.replace(
-            entry, secret=path, check=check.id, expected=check.expected[:500], found=check.actual[:500]
+            _entry("denial", secret, appraised if isinstance(appraised, Appraisal) else None, now),
+            secret=path,
+            check=check.id,
+            expected=check.expected[:_SHOWN],
+            found=check.actual[:_SHOWN],
         )
         with self._store.writing() as rows:
             self._ledger.append(rows, entry)

@@ -43,12 +43,12 @@ class Denial:
     Attributes:
         decided_by: The first check that failed.
         checks: Every check that was made, in order.
-        knocked: Whether the caller was attested at all; if not, it is told to attest.
+        attested: Whether the session was attested at all; if not, the caller is told to attest.
     """
 
     decided_by: Check
     checks: tuple[Check, ...]
-    knocked: bool
+    attested: bool
 
 
 Decision = Release | Denial

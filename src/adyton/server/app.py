@@ -221,7 +221,7 @@ def _problem(error: AdytonError) -> Response:
     status, kind = next((found for kind, found in _STATUS.items() if isinstance(error, kind)), (400, "Failed"))
     checks: tuple[msgspec.Raw, ...] = ()
     if isinstance(error, ReleaseDenied):
-        status, kind = (403, "PolicyDeny") if error.denial.knocked else (401, "Unauthorized")
+        status, kind = (403, "PolicyDeny") if error.denial.attested else (401, "Unauthorized")
         if error.code == "secret.known":
             status, kind = 404, "NotFound"
         checks = tuple(msgspec.Raw(msgspec.json.encode(check)) for check in error.denial.checks)
