@@ -50,7 +50,7 @@ class BrokerLimits:
     """
 
     session_life: timedelta = timedelta(minutes=5)
-    secret_size: int = 1024 * 1024
+    secret_size: int = 32 * 1024
     listed: int = 1000
 
 

@@ -15,7 +15,7 @@ from adyton.formats.api import SecretDescription
 from adyton.server.owner import OwnerClient
 
 DEFAULT_URL = "http://127.0.0.1:8470"
-_SECRET_CAP = 1024 * 1024
+_SECRET_CAP = 32 * 1024
 
 url_option = click.option("--url", default=DEFAULT_URL, show_default=True, help="Where the broker listens.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
