@@ -172,7 +172,11 @@ def _popen(command: list[str], log: IO[bytes], pass_fds: Sequence[int] = ()) -> 
 
 
 def _ready(name: str, process: subprocess.Popen[bytes], log: Path) -> str:
-    line = process.stdout.readline() if process.stdout is not None else b""
+    line = b""
+    if process.stdout is not None:
+        # One line is all that a service says there.
+        with process.stdout as said:
+            line = said.readline()
     try:
         answer = msgspec.json.decode(line, type=_Answer)
     except msgspec.MsgspecError as error:
