@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from adyton.attest.require import require
+from adyton.attest.require import X509_ERRORS, require
 from adyton.attest.roots import TrustRoot, TrustRoots
 from adyton.errors import MalformedEvidence
 from adyton.formats.check import Check
@@ -115,7 +115,7 @@ class Certificates:
             root, trusted = self._trusted_root(keys[-1])
             # 3, 4, 5
             checks = (trusted, _names(certificates, kind), _usage(certificates, kind), self._signatures(blocks, kind))
-        except (ValueError, x509.UnsupportedGeneralNameType, x509.DuplicateExtension) as error:
+        except X509_ERRORS as error:
             raise _malformed(kind, str(error)) from error
         issued = max(certificate.not_valid_before_utc for certificate in certificates)
         expires = min(certificate.not_valid_after_utc for certificate in certificates)
@@ -126,7 +126,7 @@ class Certificates:
         if certificate is None:
             try:
                 certificate = self._parsed[block] = x509.load_pem_x509_certificate(block)
-            except ValueError as error:
+            except X509_ERRORS as error:
                 raise _malformed(kind, str(error)) from error
         return certificate
 
@@ -158,7 +158,7 @@ class Certificates:
         if (child, issuer) not in self._issued:
             try:
                 self._parsed[child].verify_directly_issued_by(self._parsed[issuer])
-            except (InvalidSignature, TypeError):
+            except (InvalidSignature, *X509_ERRORS):
                 return False
             self._issued.add((child, issuer))
         return True

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from adyton.attest.chains import PCK, Chain
 from adyton.attest.endorsements import Endorsements
-from adyton.attest.require import load_point, require, verifies
+from adyton.attest.require import X509_ERRORS, load_point, require, verifies
 from adyton.attest.result import CollateralFacts, CollateralItem, Tcb
 from adyton.attest.tcb import evaluate, module_identity
 from adyton.errors import MalformedEvidence, UntrustedEvidence
@@ -129,7 +129,7 @@ def _not_revoked(chain: Chain, endorsements: Endorsements) -> Iterator[Check]:
 def _extension(leaf: x509.Certificate) -> PckExtension:
     try:
         extension = leaf.extensions.get_extension_for_oid(_SGX_EXTENSION).value
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+    except X509_ERRORS as error:
         raise _no_extension() from error
     if not isinstance(extension, x509.UnrecognizedExtension):
         raise _no_extension()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from cryptography.exceptions import InvalidSignature
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
@@ -11,6 +14,17 @@ from adyton.errors import UntrustedEvidence
 from adyton.formats.check import Check, Outcome
 
 _SHA256 = ec.ECDSA(hashes.SHA256())
+
+X509_ERRORS: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the X.509 library raises for a certificate or list that is not what it should be."""
 
 
 def require(name: str, *, holds: bool, expected: str, actual: str, remedy: str) -> Check:

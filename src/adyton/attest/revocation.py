@@ -13,7 +13,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from adyton.attest.require import require
+from adyton.attest.require import X509_ERRORS, require
 from adyton.errors import MalformedEvidence
 from adyton.formats.check import Check
 
@@ -53,7 +53,7 @@ class RevocationList:
             partial = [extension for extension in crl.extensions if isinstance(extension.value, _PARTIAL)]
             unknown = [e for e in crl.extensions if e.critical and isinstance(e.value, x509.UnrecognizedExtension)]
             expires = crl.next_update_utc
-        except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+        except X509_ERRORS as error:
             raise _malformed(code, str(error)) from error
         if expires is None or partial or unknown:
             raise _malformed(code, "it has no end date, or it covers a part of the certificates only")
@@ -67,7 +67,7 @@ class RevocationList:
         """
         key = issuer.public_key()
         named = self.crl.issuer == issuer.subject
-        signed = named and isinstance(key, ec.EllipticCurvePublicKey) and self.crl.is_signature_valid(key)
+        signed = named and isinstance(key, ec.EllipticCurvePublicKey) and self._is_signed_by(key)
         return require(
             f"{self.code}.issuer",
             holds=signed,
@@ -76,6 +76,12 @@ class RevocationList:
             + ("" if signed or not named else ", whose signature does not verify"),
             remedy=_REMEDY,
         )
+
+    def _is_signed_by(self, key: ec.EllipticCurvePublicKey) -> bool:
+        try:
+            return self.crl.is_signature_valid(key)
+        except X509_ERRORS:
+            return False
 
     def require_not_revoked(self, certificate: x509.Certificate, name: str) -> Check:
         """Verify that a certificate of this list's issuer is not on it.
