@@ -22,6 +22,7 @@ check: $(VENV)/.dev  ## check format, lint, types, layers and docs
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/list_checks.py --check
 	$(BIN)/python tools/check_docs.py
 
 format: $(VENV)/.dev  ## format the code
@@ -34,13 +35,14 @@ bench: $(VENV)/.dev  ## measure against peers, side by side in one run
 fuzz: $(VENV)/.dev  ## run each fuzz target for a while (RUNS=20000)
 	for target in fuzz/fuzz_*.py; do $(BIN)/python $$target --runs $${RUNS:-20000} || exit 1; done
 
-docs: $(VENV)/.dev  ## check the docs: links, commands, field names
+docs: $(VENV)/.dev  ## write the pages that are made from the code, and check all of them
+	$(BIN)/python tools/list_checks.py
 	$(BIN)/python tools/check_docs.py
 
 setup-system:  ## install what tests need from the system (today: nothing beyond Python)
 	@echo "nothing to install: the tests need Python and its packages only"
 
-lock: ## renew the lock files, with hashes and without an index's address (needs uv)
+lock:  ## renew the lock files, with hashes and without an index's address (needs uv)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	  --extra demo --group build pyproject.toml --output-file requirements/demo.lock $(LOCKFLAGS)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \

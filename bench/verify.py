@@ -45,7 +45,7 @@ def main() -> int:
         print("there is no genuine evidence beside this checkout (../shared/vectors): nothing to measure with")
         return 0
     rates = measure(contenders(), options.rounds, options.seconds)
-    ratio = rates["adyton warm"] / rates["dcap-qvl verify"]
+    ratio = rates["ours, warm"] / rates["dcap-qvl verify"]
     if options.json:
         print(json.dumps({"per_second": rates, "warm_over_dcap_qvl": ratio, "aim": AIM}))
     else:
@@ -75,9 +75,9 @@ def contenders() -> dict[str, Callable[[], object]]:
     signature, public = key.sign(message, algorithm), key.public_key()
     return {
         "ECDSA P-256 verify alone": lambda: public.verify(signature, message, algorithm),
-        "adyton warm": lambda: appraise(collateral, warm_all),
-        "adyton, collateral warm": forget_platform,
-        "adyton cold": lambda: appraise(Collateral.parse(raw_collateral), None),
+        "ours, warm": lambda: appraise(collateral, warm_all),
+        "ours, collateral warm": forget_platform,
+        "ours, cold": lambda: appraise(Collateral.parse(raw_collateral), None),
         "dcap-qvl verify": lambda: dcap_qvl.verify(raw_quote, peer, case["time"]),
     }
 

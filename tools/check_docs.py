@@ -15,7 +15,7 @@ from adyton.cli.app import adyton as command
 ROOT = Path(__file__).resolve().parent.parent
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 _VERB = re.compile(r"(?:^|[`$\s])adyton ([a-z]+)(?: ([a-z-]+))?")
-_MAKE = re.compile(r"(?:^|[`$\s])make ([a-z-]+)`?(?:$|[\s`.,;])")
+_MAKE = re.compile(r"(?:^ {4}|`)make ([a-z-]+)")
 
 
 def documents() -> Iterator[Path]:
@@ -32,7 +32,7 @@ def faults(path: Path) -> Iterator[str]:
         for link in _LINK.findall(line):
             if "://" not in link and not (path.parent / link).exists():
                 yield f"{where}: {link} leads nowhere"
-        for target in _shown(_MAKE, line):
+        for target in _MAKE.findall(line):
             if target not in targets:
                 yield f"{where}: there is no `make {target}`"
         yield from (f"{where}: {fault}" for fault in _verb_faults(line))
@@ -47,10 +47,6 @@ def _verb_faults(line: str) -> Iterator[str]:
             yield f"there is no `adyton {verb}`"
         elif following and hasattr(found, "commands") and following not in found.commands:
             yield f"there is no `adyton {verb} {following}`"
-
-
-def _shown(pattern: re.Pattern[str], line: str) -> list[str]:
-    return pattern.findall(line) if "`" in line or line.startswith(("    ", "$ ", "make")) else []
 
 
 if __name__ == "__main__":

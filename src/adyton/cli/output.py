@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +22,8 @@ _MARKS: Final = {
     Outcome.WAIVED: ("waived", "yellow"),
     Outcome.NOT_APPLICABLE: ("-", "dim"),
 }
-_HEX_SHOWN: Final = 24
+# A fingerprint stays whole: it is what a policy has to name.
+_LONG_HEX: Final = re.compile(r"\b(?<!simulated:)[0-9a-f]{33,}\b")
 
 
 def console(*, errors: bool = False) -> Console:
@@ -59,17 +61,12 @@ def checks_table(checks: Sequence[Check]) -> Table:
 
 def shorten(value: str) -> str:
     """Shorten long hex to its beginning and end; whoever needs it whole asks for JSON."""
-    words = (f"{word[:12]}..{word[-8:]}" if _long_hex(word) else word for word in value.split(" "))
-    return " ".join(words)
+    return _LONG_HEX.sub(lambda found: f"{found[0][:12]}..{found[0][-8:]}", value)
 
 
 def time_text(moment: datetime) -> str:
     """Return a UTC time in RFC 3339 form, to the second."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _long_hex(word: str) -> bool:
-    return len(word) > _HEX_SHOWN and not word.strip("0123456789abcdef,")
 
 
 def _as_text(value: object) -> object:

@@ -115,8 +115,10 @@ def tcb_advisories(evidence: AuthenticQuote, policy: AppraisalPolicy) -> Check:
     return check(
         "tcb.advisories",
         holds=not rejected,
-        expected=f"none of {', '.join(policy.tcb.rejected_advisories) or 'an empty list'}",
-        actual=", ".join(rejected) or "none",
+        expected=f"none of {', '.join(policy.tcb.rejected_advisories)}"
+        if policy.tcb.rejected_advisories
+        else "whatever advisories apply: the policy rejects none",
+        actual=", ".join(rejected or evidence.tcb.advisories) or "none",
         remedy="follow the advisory's mitigation on the platform, then collect a new quote",
     )
 
