@@ -18,6 +18,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator
 from enum import IntFlag
+from pathlib import Path
 from typing import Final
 
 from adyton.errors import StateError
@@ -86,6 +87,26 @@ def sealed_file(content: bytes, name: str) -> int:
         descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
     )
     return descriptor
+
+
+def replace_file(path: Path, content: bytes, *, mode: int) -> None:
+    """Replace a file as a whole, and have it on disk before returning: a kill leaves the old content or the new.
+
+    Raises:
+        OSError: The folder cannot be written to.
+    """
+    beside = path.with_name(f".{path.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def peer_credentials(peer: socket.socket) -> tuple[int, int, int]:

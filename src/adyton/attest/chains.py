@@ -84,12 +84,22 @@ class Chain:
         return self.certificates[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A certificate, and what the rules ask of it."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePublicKey
+    common_name: str
+    signs: bool
+
+
 class Certificates:
     """The certificates of one verification: each parsed once, each signature verified once."""
 
     def __init__(self, roots: TrustRoots) -> None:
         self._roots = roots
-        self._parsed: dict[bytes, x509.Certificate] = {}
+        self._known: dict[bytes, _Known] = {}
         self._issued: set[tuple[bytes, bytes]] = set()
 
     def verify(self, pem: bytes, kind: ChainKind) -> tuple[Chain, tuple[Check, ...]]:
@@ -108,27 +118,24 @@ class Certificates:
         """
         # 1
         blocks = _blocks(pem, kind)
-        certificates = tuple(self._parse(block, kind) for block in blocks)
-        try:
-            keys = tuple(_key(certificate, kind) for certificate in certificates)
-            # 2
-            root, trusted = self._trusted_root(keys[-1])
-            # 3, 4, 5
-            checks = (trusted, _names(certificates, kind), _usage(certificates, kind), self._signatures(blocks, kind))
-        except X509_ERRORS as error:
-            raise _malformed(kind, str(error)) from error
+        known = tuple(self._read(block, kind) for block in blocks)
+        # 2
+        root, trusted = self._trusted_root(known[-1].key)
+        # 3, 4, 5
+        checks = (trusted, _names(known, kind), _usage(known, kind), self._signatures(blocks, kind))
+        certificates = tuple(item.certificate for item in known)
         issued = max(certificate.not_valid_before_utc for certificate in certificates)
         expires = min(certificate.not_valid_after_utc for certificate in certificates)
-        return Chain(certificates, keys[0], root, issued, expires), checks
+        return Chain(certificates, known[0].key, root, issued, expires), checks
 
-    def _parse(self, block: bytes, kind: ChainKind) -> x509.Certificate:
-        certificate = self._parsed.get(block)
-        if certificate is None:
+    def _read(self, block: bytes, kind: ChainKind) -> _Known:
+        known = self._known.get(block)
+        if known is None:
             try:
-                certificate = self._parsed[block] = x509.load_pem_x509_certificate(block)
+                known = self._known[block] = _know(x509.load_pem_x509_certificate(block))
             except X509_ERRORS as error:
                 raise _malformed(kind, str(error)) from error
-        return certificate
+        return known
 
     def _trusted_root(self, key: ec.EllipticCurvePublicKey) -> tuple[TrustRoot, Check]:
         found = TrustRoot.of(key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
@@ -157,7 +164,7 @@ class Certificates:
     def _is_issued(self, child: bytes, issuer: bytes) -> bool:
         if (child, issuer) not in self._issued:
             try:
-                self._parsed[child].verify_directly_issued_by(self._parsed[issuer])
+                self._known[child].certificate.verify_directly_issued_by(self._known[issuer].certificate)
             except (InvalidSignature, *X509_ERRORS):
                 return False
             self._issued.add((child, issuer))
@@ -171,17 +178,19 @@ def _blocks(pem: bytes, kind: ChainKind) -> tuple[bytes, ...]:
     return blocks
 
 
-def _key(certificate: x509.Certificate, kind: ChainKind) -> ec.EllipticCurvePublicKey:
+def _know(certificate: x509.Certificate) -> _Known:
     key = certificate.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise _malformed(kind, "expected P-256 keys, found another kind")
-    return key
+        raise TypeError("expected P-256 keys, found another kind")
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    common_name = str(names[0].value) if len(names) == 1 else ""
+    return _Known(certificate, key, common_name, _may_sign_certificates(certificate))
 
 
-def _names(certificates: tuple[x509.Certificate, ...], kind: ChainKind) -> Check:
-    found = tuple(_common_name(certificate) for certificate in certificates)
-    issuers = (*certificates[1:], certificates[-1])
-    linked = all(child.issuer == issuer.subject for child, issuer in zip(certificates, issuers, strict=True))
+def _names(known: tuple[_Known, ...], kind: ChainKind) -> Check:
+    found = tuple(item.common_name for item in known)
+    pairs = zip(known, (*known[1:], known[-1]), strict=True)
+    linked = all(child.certificate.issuer == issuer.certificate.subject for child, issuer in pairs)
     phrased = all(phrase in name for phrase, name in zip(kind.phrases, found, strict=True))
     return require(
         f"{kind.code}.names",
@@ -192,19 +201,14 @@ def _names(certificates: tuple[x509.Certificate, ...], kind: ChainKind) -> Check
     )
 
 
-def _common_name(certificate: x509.Certificate) -> str:
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if len(names) == 1 else ""
-
-
-def _usage(certificates: tuple[x509.Certificate, ...], kind: ChainKind) -> Check:
-    leaf_is_ca = kind is PCK_CRL
-    found = tuple(_may_sign_certificates(certificate) for certificate in certificates)
+def _usage(known: tuple[_Known, ...], kind: ChainKind) -> Check:
+    leaf_signs = kind is PCK_CRL
+    found = tuple(item.signs for item in known)
     return require(
         f"{kind.code}.usage",
-        holds=found == (leaf_is_ca, *[True] * (len(certificates) - 1)),
-        expected="CAs that may sign certificates, and a leaf that may not" if not leaf_is_ca else "CAs only",
-        actual=", ".join("CA" if is_ca else "no CA" for is_ca in found),
+        holds=found == (leaf_signs, *[True] * (len(known) - 1)),
+        expected="CAs only" if leaf_signs else "CAs that may sign certificates, and a leaf that may not",
+        actual=", ".join("CA" if signs else "no CA" for signs in found),
         remedy=_REMEDY,
     )
 

@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from adyton import linux
 from adyton.errors import StateError
 
 _FILE: Final = "root.json"
@@ -93,11 +94,12 @@ class RootKey:
 def _create(folder: Path, passphrase: bytes | None) -> None:
     salt = secrets.token_bytes(16) if passphrase is not None else b""
     if passphrase is None:
-        _write_new(folder / _KEY_FILE, secrets.token_bytes(_KEY_SIZE))
+        linux.replace_file(folder / _KEY_FILE, secrets.token_bytes(_KEY_SIZE), mode=0o600)
     key, nonce = _wrapping_key(folder, passphrase, salt), os.urandom(_NONCE_SIZE)
     wrapped = nonce + AESGCM(key).encrypt(nonce, secrets.token_bytes(_KEY_SIZE), _CONTEXT)
     opened_by: Literal["passphrase", "key-file"] = "key-file" if passphrase is None else "passphrase"
-    _write_new(folder / _FILE, msgspec.json.encode(_WrappedRoot(opened_by=opened_by, wrapped=wrapped, salt=salt)))
+    document = _WrappedRoot(opened_by=opened_by, wrapped=wrapped, salt=salt)
+    linux.replace_file(folder / _FILE, msgspec.json.encode(document), mode=0o600)
 
 
 def _unwrap(folder: Path, wrapped: _WrappedRoot, passphrase: bytes | None) -> bytes:
@@ -124,17 +126,6 @@ def _wrapping_key(folder: Path, passphrase: bytes | None, salt: bytes) -> bytes:
         memory_cost=_ARGON2_MEMORY_KIB,
     )
     return derive.derive(passphrase)
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    """Write a file as a whole: a kill leaves it complete or not there."""
-    beside = path.with_name(f".{path.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def _failed(suffix: str, found: str) -> StateError:

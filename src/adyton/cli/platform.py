@@ -27,6 +27,7 @@ from typing import IO, Final, Self
 import msgspec
 from joserfc.jwk import ECKey
 
+from adyton import linux
 from adyton.attest import TrustRoot
 from adyton.errors import AdytonError, Conflict, ErrorReport, StateError
 from adyton.formats import simcpu
@@ -209,10 +210,10 @@ def _owner(state: Path) -> Owner:
     path = state / "owner.json"
     if not path.exists():
         key = ECKey.generate_key("P-256", private=True)
-        _write(path, msgspec.json.encode(key.as_dict(private=True)))
+        linux.replace_file(path, msgspec.json.encode(key.as_dict(private=True)), mode=0o600)
     owner = read_owner(path)
     public = msgspec.json.encode(owner.key.as_dict(private=False))
-    _write(state / "broker" / "parties" / f"{owner.name}.jwk", public)
+    linux.replace_file(state / "broker" / "parties" / f"{owner.name}.jwk", public, mode=0o600)
     return owner
 
 
@@ -229,13 +230,3 @@ def read_owner(path: Path) -> Owner:
         raise StateError(
             "owner.key", f"expected a party's key in {path}", remedy="name the owner.json of the platform's folder"
         ) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    beside = path.with_name(f".{path.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

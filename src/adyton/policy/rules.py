@@ -6,6 +6,7 @@ A rule is a function that yields one named check. Rules never raise and never st
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from datetime import datetime
 
 from adyton.attest.result import AuthenticQuote, CollateralItem
@@ -27,6 +28,12 @@ def check(name: str, *, holds: bool, expected: str, actual: str, remedy: str, wa
     if holds:
         return Check(name, Outcome.PASSED, expected, actual)
     return Check(name, Outcome.WAIVED if waived else Outcome.FAILED, expected, actual, remedy)
+
+
+def closest(candidates: Iterable[Iterable[Check]]) -> tuple[Check, ...]:
+    """Return the checks of the reference that fits, or of the one that fits best, so that a denial shows what lacks."""
+    found = [tuple(checks) for checks in candidates]
+    return max(found, key=lambda checks: (all(c.holds for c in checks), sum(c.holds for c in checks)))
 
 
 def trusted_root(evidence: AuthenticQuote, policy: AppraisalPolicy) -> Check:

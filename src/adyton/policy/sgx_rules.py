@@ -12,7 +12,7 @@ from adyton.formats.check import Check, Outcome
 from adyton.formats.policy import EnclaveReference, SgxRules
 from adyton.formats.public_signers import where_public
 from adyton.formats.sgx import AttributeFlags, ReportBody
-from adyton.policy.rules import check
+from adyton.policy.rules import check, closest
 
 _RUNNING = AttributeFlags.INIT | AttributeFlags.MODE64BIT
 
@@ -77,8 +77,7 @@ def accepted_enclave(body: ReportBody, rules: SgxRules) -> Iterator[Check]:
             remedy="name the enclave in the policy's sgx.enclaves",
         )
         return
-    candidates = [tuple(_compare(body, reference)) for reference in rules.enclaves]
-    yield from max(candidates, key=lambda checks: (all(c.holds for c in checks), sum(c.holds for c in checks)))
+    yield from closest(_compare(body, reference) for reference in rules.enclaves)
 
 
 def _compare(body: ReportBody, reference: EnclaveReference) -> Iterator[Check]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from adyton.formats.check import Check, Outcome
 from adyton.formats.policy import TdxRules, TrustDomainReference
 from adyton.formats.tdx import TdAttributes, TdReport
-from adyton.policy.rules import check
+from adyton.policy.rules import check, closest
 
 _UNDER_DEBUG = 0xFF  # bits 0 to 7, "TD under debug": if any is set, the trust domain's state is open to the host
 _KNOWN = sum(TdAttributes)
@@ -88,8 +88,7 @@ def accepted_trust_domain(body: TdReport, rules: TdxRules) -> Iterator[Check]:
             remedy="name the trust domain in the policy's tdx.trust_domains",
         )
         return
-    candidates = [tuple(_compare(body, reference)) for reference in rules.trust_domains]
-    yield from max(candidates, key=lambda checks: (all(c.holds for c in checks), sum(c.holds for c in checks)))
+    yield from closest(_compare(body, reference) for reference in rules.trust_domains)
 
 
 def _compare(body: TdReport, reference: TrustDomainReference) -> Iterator[Check]:

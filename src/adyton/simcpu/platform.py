@@ -16,7 +16,7 @@ from adyton.forge.endorsements import collateral, qe_identity, tcb_info
 from adyton.formats.sgx import AttributeFlags, Attributes, Report, ReportBody, TargetInfo
 from adyton.formats.status import SgxStatus
 from adyton.simcpu.processor import Fuses, refused
-from adyton.simcpu.state import load_key, open_state, replace_file, save_state
+from adyton.simcpu.state import load_key, open_state, publish, save_state
 
 FMSPC: Final = bytes.fromhex("ad1700000000")
 _PCE_SVN: Final = 1
@@ -149,7 +149,7 @@ class Platform:
         )
         self._issued = validity.issued
         self._collateral = collateral(self._vendor, info, identity, validity, crl_number=number).to_bytes()
-        replace_file(self._folder / "public" / "collateral.json", self._collateral, mode=0o644)
+        publish(self._folder / "public" / "collateral.json", self._collateral, mode=0o644)
 
 
 def _no_higher_version() -> EnclaveError:

@@ -7,7 +7,6 @@ because new keys would lose everything that was sealed with the old ones.
 
 from __future__ import annotations
 
-import os
 import secrets
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
+from adyton import linux
 from adyton.errors import StateError
 from adyton.forge import VendorKeys
 
@@ -130,29 +130,18 @@ def save_state(folder: Path, state: ProcessorState) -> None:
     Raises:
         StateError: `simcpu.state.unusable`.
     """
-    replace_file(folder / _FILE, msgspec.json.encode(state), mode=0o600)
+    publish(folder / _FILE, msgspec.json.encode(state), mode=0o600)
 
 
-def replace_file(path: Path, content: bytes, *, mode: int) -> None:
-    """Replace a file as a whole, and have it on disk before returning.
+def publish(path: Path, content: bytes, *, mode: int) -> None:
+    """Replace a file of the processor's, as a whole.
 
     Raises:
         StateError: `simcpu.state.unusable`.
     """
-    beside = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        linux.replace_file(path, content, mode=mode)
     except OSError as error:
         raise _unusable(path, error) from error
 
