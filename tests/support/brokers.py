@@ -13,6 +13,7 @@ from joserfc.jwk import ECKey
 
 from adyton.attest import TrustRoots
 from adyton.broker import Broker, DirectoryCollateral, RootKey, Store
+from adyton.broker.broker import session_id
 from adyton.forge import Validity
 from adyton.formats.kbs import KeyBrokerRequest
 from adyton.formats.policy import API_VERSION, AppraisalPolicy, EnclaveReference, SgxRules
@@ -82,6 +83,11 @@ class World:
 
     def attested(self, attester=None):
         """Attest; return the session."""
-        session, challenge = self.broker.challenge(REQUEST)
-        self.broker.attest(session.id, (attester or Attester(self.forged)).attestation(challenge.nonce))
-        return session.id
+        session, challenge = self.begin()
+        self.broker.attest(session, (attester or Attester(self.forged)).attestation(challenge.nonce))
+        return session
+
+    def begin(self):
+        """Begin a session; return its name and the challenge."""
+        cookie, challenge = self.broker.challenge(REQUEST)
+        return session_id(cookie), challenge

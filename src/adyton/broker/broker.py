@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from adyton.broker.model import Secret, SecretState, Session, SessionState
 from adyton.broker.party import PartyRequest, unverified_issuer, verify_request
 from adyton.broker.rootkey import RootKey
 from adyton.broker.store import Rows, Store
-from adyton.broker.tokens import result_token
+from adyton.broker.tokens import result_token, session_of
 from adyton.errors import AccessDenied, AdytonError, Conflict, MalformedDocument, UntrustedEvidence
 from adyton.formats.kbs import Attestation, Challenge, EncryptedResource, KeyBrokerRequest, parse
 from adyton.formats.policy import AppraisalPolicy
@@ -215,8 +216,8 @@ class Broker:
 
     # The KBS attestation protocol
 
-    def challenge(self, request: KeyBrokerRequest) -> tuple[Session, Challenge]:
-        """Begin a session.
+    def challenge(self, request: KeyBrokerRequest) -> tuple[str, Challenge]:
+        """Begin a session; return its cookie and the challenge.
 
         Raises:
             AccessDenied: `kbs.version`, `kbs.tee` for what is not supported.
@@ -227,9 +228,9 @@ class Broker:
             )
         if request.tee not in (Tee.SGX, Tee.TDX):
             raise AccessDenied("kbs.tee", f"expected sgx or tdx, found {request.tee}", remedy="attest with SGX or TDX")
-        now, nonce = _now(), secrets.token_urlsafe(32)
+        now, nonce, cookie = _now(), secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         session = Session(
-            id=secrets.token_urlsafe(32),
+            id=session_id(cookie),
             nonce=nonce,
             tee=Tee(request.tee),
             state=SessionState.CHALLENGED,
@@ -238,10 +239,14 @@ class Broker:
         )
         with self._store.writing() as rows:
             rows.add_session(session)
-        return session, Challenge(nonce=nonce)
+        return cookie, Challenge(nonce=nonce)
 
-    def attest(self, session_id: str, message: bytes) -> str:
+    def attest(self, identifier: str, message: bytes) -> str:
         """Accept evidence for a session; return the attestation result, a JWT.
+
+        Args:
+            identifier: The session: `session_id` of its cookie.
+            message: The protocol's Attestation message.
 
         Raises:
             AccessDenied: `session.known`, `session.live`, `session.nonce`.
@@ -252,7 +257,7 @@ class Broker:
         """
         now = _now()
         with self._store.reading() as rows:
-            session = rows.session(session_id)
+            session = rows.session(identifier)
         if session is None or session.expires <= now:
             raise AccessDenied("session.live", "expected a live session", remedy="begin again at /kbs/v0/auth")
         attestation = parse(message, Attestation)
@@ -279,8 +284,20 @@ class Broker:
             now=now,
         )
 
-    def release(self, session_id: str, path: str) -> Released:
+    def session_of(self, token: str) -> str:
+        """Return the session that an attestation result is of: whoever has the result may ask for secrets too.
+
+        Raises:
+            AccessDenied: `session.token`.
+        """
+        return session_of(token, self._signing_key, _now())
+
+    def release(self, identifier: str, path: str) -> Released:
         """Release a secret to a session's key, or record why not.
+
+        Args:
+            identifier: The session: `session_id` of its cookie, or `session_of` a token.
+            path: `<repository>/<type>/<tag>`.
 
         Raises:
             ReleaseDenied: With every check; the denial is in the ledger.
@@ -288,7 +305,7 @@ class Broker:
         """
         now = _now()
         with self._store.reading() as rows:
-            session, secret = rows.session(session_id), rows.secret(path)
+            session, secret = rows.session(identifier), rows.secret(path)
         appraised = self._appraise_for(session, secret, now)
         decision = decide(session, secret, appraised, now)
         if isinstance(decision, Denial):
@@ -408,6 +425,11 @@ class Broker:
         )
         with self._store.writing() as rows:
             self._ledger.append(rows, entry)
+
+
+def session_id(cookie: str) -> str:
+    """Return the session's name in the store."""
+    return hashlib.sha256(cookie.encode()).hexdigest()
 
 
 def _entry(kind: str, secret: Secret | None, appraisal: Appraisal | None, now: datetime) -> LedgerEntry:

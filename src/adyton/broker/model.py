@@ -57,7 +57,7 @@ class Session:
     """A session with a TEE.
 
     Attributes:
-        id: The cookie's value.
+        id: SHA-256 of the cookie's value, hex: a copy of the database opens no session.
         nonce: What its evidence has to bind.
         tee: The TEE that the client named.
         state: How far it has come.
@@ -66,7 +66,7 @@ class Session:
         attestation: The protocol's Attestation message, once it was accepted.
     """
 
-    id: str = field(repr=False)
+    id: str
     nonce: str
     tee: Tee
     state: SessionState

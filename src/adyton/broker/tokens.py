@@ -6,14 +6,15 @@ and trustworthiness vector. A simulated platform is always `contraindicated`: it
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from adyton.errors import AccessDenied
 from adyton.formats.check import Mode, Verdict
 from adyton.formats.kbs import TeePublicKey
 from adyton.policy import Appraisal
@@ -38,7 +39,7 @@ def result_token(
         "iss": issuer,
         "iat": int(now.timestamp()),
         "exp": int((now + TOKEN_LIFE).timestamp()),
-        "jti": session_digest(session),
+        "jti": session,
         "eat_nonce": nonce,
         "cnf": {"jwk": msgspec.to_builtins(key)},
         "ear.verifier-id": {"developer": "https://adyton.dev", "build": "adyton"},
@@ -60,6 +61,23 @@ def result_token(
     return jwt.encode({"alg": _ALGORITHM, "typ": "JWT", "kid": signing_key.thumbprint()}, claims, signing_key)
 
 
-def session_digest(session: str) -> str:
-    """Return the name of a session that a token may carry: it does not open the session's cookie."""
-    return hashlib.sha256(session.encode()).hexdigest()
+def session_of(token: str, signing_key: ECKey, now: datetime) -> str:
+    """Return the session that a token of this broker is the result of.
+
+    Raises:
+        AccessDenied: `session.token` if it is not this broker's, or has expired.
+    """
+    try:
+        claims = jwt.decode(token, signing_key, algorithms=[_ALGORITHM]).claims
+        session, expires = str(claims["jti"]), float(claims["exp"])
+    except (JoseError, ValueError, KeyError, TypeError) as error:
+        raise _no_token() from error
+    if expires <= now.timestamp():
+        raise _no_token()
+    return session
+
+
+def _no_token() -> AccessDenied:
+    return AccessDenied(
+        "session.token", "expected an attestation result of this broker that is in date", remedy="attest again"
+    )

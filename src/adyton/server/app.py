@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adyton.broker import Broker
-from adyton.broker.broker import ReleaseDenied
+from adyton.broker.broker import ReleaseDenied, session_id
 from adyton.broker.model import Secret
 from adyton.broker.party import PartyRequest
 from adyton.errors import (
@@ -88,16 +88,18 @@ class _Services:
         self._issuer = issuer
 
     def auth(self, _request: Request, body: bytes) -> Response:
-        session, challenge = self._broker.challenge(parse(body, KeyBrokerRequest))
+        cookie, challenge = self._broker.challenge(parse(body, KeyBrokerRequest))
         response = _json(challenge)
-        response.set_cookie(SESSION_COOKIE, session.id, httponly=True, samesite="strict", path="/kbs")
+        response.set_cookie(SESSION_COOKIE, cookie, httponly=True, samesite="strict", path="/kbs")
         return response
 
     def attest(self, request: Request, body: bytes) -> Response:
         return _json(TokenResponse(token=self._broker.attest(_session(request), body)))
 
     def resource(self, request: Request, _body: bytes) -> Response:
-        released = self._broker.release(_session(request), request.path_params["path"])
+        token = _bearer(request)
+        session = self._broker.session_of(token) if token else _session(request)
+        released = self._broker.release(session, request.path_params["path"])
         response = _json(released.resource)
         response.headers["Adyton-Receipt"] = released.receipt
         response.headers["Cache-Control"] = "no-store"
@@ -142,8 +144,8 @@ class _Services:
         return _json({"status": "ok", "ledger_size": self._broker.head().size})
 
     def _party(self, request: Request, body: bytes) -> str:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = _bearer(request)
+        if not token:
             raise AccessDenied("party.token", "expected a party's signed request", remedy="use `adyton secret`")
         return self._broker.authorize(token, PartyRequest(request.method, request.url.path, body))
 
@@ -180,10 +182,15 @@ async def _read_body(request: Request) -> bytes:
 
 
 def _session(request: Request) -> str:
-    session = request.cookies.get(SESSION_COOKIE, "")
-    if not session:
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    if not cookie:
         raise AccessDenied("session.known", "expected a session cookie, found none", remedy="begin at /kbs/v0/auth")
-    return session
+    return session_id(cookie)
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else ""
 
 
 def _upload(body: bytes) -> SecretUpload:

@@ -77,46 +77,46 @@ def test_other_code_is_denied_by_name_and_the_denial_is_on_the_record(world, bod
 def test_a_quote_replayed_with_a_fresh_nonce_is_denied(world):
     world.put()
     attester = Attester(world.forged)
-    _, challenge = world.broker.challenge(REQUEST)
+    _, challenge = world.begin()
     recorded = parse(attester.attestation(challenge.nonce), Attestation)
-    session, fresh = world.broker.challenge(REQUEST)
+    session, fresh = world.begin()
     runtime_data = RuntimeData(nonce=fresh.nonce, tee_pubkey=recorded.runtime_data.tee_pubkey)
     replayed = msgspec.json.encode(msgspec.structs.replace(recorded, runtime_data=runtime_data))
     with pytest.raises(UntrustedEvidence, match="report_data"):
-        world.broker.attest(session.id, replayed)
-    assert denied(world, session.id).code == "session.attested"
+        world.broker.attest(session, replayed)
+    assert denied(world, session).code == "session.attested"
 
 
 def test_evidence_sent_twice_in_its_own_session_is_denied(world):
-    session, challenge = world.broker.challenge(REQUEST)
+    session, challenge = world.begin()
     message = Attester(world.forged).attestation(challenge.nonce)
-    world.broker.attest(session.id, message)
+    world.broker.attest(session, message)
     with pytest.raises(AccessDenied, match=r"session\.nonce"):
-        world.broker.attest(session.id, message)
+        world.broker.attest(session, message)
 
 
 def test_a_thief_s_key_beside_an_honest_quote_is_denied(world):
-    session, challenge = world.broker.challenge(REQUEST)
+    session, challenge = world.begin()
     honest = parse(Attester(world.forged).attestation(challenge.nonce), Attestation)
     thief = Attester(world.forged).public_key
     swapped = RuntimeData(nonce=challenge.nonce, tee_pubkey=thief)
     message = msgspec.json.encode(msgspec.structs.replace(honest, runtime_data=swapped))
     with pytest.raises(UntrustedEvidence, match="report_data"):
-        world.broker.attest(session.id, message)
+        world.broker.attest(session, message)
 
 
 def test_evidence_for_another_session_s_nonce_is_denied(world):
-    session, _ = world.broker.challenge(REQUEST)
-    _, other = world.broker.challenge(REQUEST)
+    session, _ = world.begin()
+    _, other = world.begin()
     with pytest.raises(AccessDenied, match=r"session\.nonce"):
-        world.broker.attest(session.id, Attester(world.forged).attestation(other.nonce))
+        world.broker.attest(session, Attester(world.forged).attestation(other.nonce))
 
 
 def test_an_unknown_platform_is_refused_before_anything_is_asked(world):
     stranger = alive()
-    session, challenge = world.broker.challenge(REQUEST)
+    session, challenge = world.begin()
     with pytest.raises(UntrustedEvidence, match=r"dcap\.chain\.untrusted_root"):
-        world.broker.attest(session.id, Attester(stranger).attestation(challenge.nonce))
+        world.broker.attest(session, Attester(stranger).attestation(challenge.nonce))
 
 
 def test_a_tcb_recovery_after_attestation_denies_at_once(world):
@@ -153,18 +153,18 @@ def test_each_secret_is_judged_by_its_own_policy(world):
 
 def test_a_session_that_was_not_attested_gets_nothing_and_leaves_no_entry(world):
     world.put()
-    session, _ = world.broker.challenge(REQUEST)
+    session, _ = world.begin()
     before = world.broker.head().size
-    assert denied(world, session.id).code == "session.attested"
+    assert denied(world, session).code == "session.attested"
     assert denied(world, "no such session").code == "session.known"
     assert world.broker.head().size == before, "a stranger must not be able to fill the ledger"
 
 
 def test_a_session_ends(tmp_path):
     world = World(tmp_path, limits=BrokerLimits(session_life=timedelta(0)))
-    session, challenge = world.broker.challenge(REQUEST)
+    session, challenge = world.begin()
     with pytest.raises(AccessDenied, match=r"session\.live"):
-        world.broker.attest(session.id, Attester(world.forged).attestation(challenge.nonce))
+        world.broker.attest(session, Attester(world.forged).attestation(challenge.nonce))
 
 
 def test_an_unknown_secret_is_not_found(world):
@@ -221,16 +221,38 @@ def test_what_is_not_supported_is_refused_by_name(world, version, tee, code):
 
 
 def test_the_attestation_result_is_signed_and_says_simulated_and_contraindicated(world):
-    session, challenge = world.broker.challenge(REQUEST)
+    session, challenge = world.begin()
     attester = Attester(world.forged)
-    token = world.broker.attest(session.id, attester.attestation(challenge.nonce))
+    token = world.broker.attest(session, attester.attestation(challenge.nonce))
     key = ECKey.import_key({name: str(value) for name, value in world.broker.signing_jwk.items()})
     claims = jwt.decode(token, key, algorithms=["ES256"]).claims
     cpu = claims["submods"]["cpu0"]
     assert (cpu["ear.status"], cpu["adyton.mode"]) == ("contraindicated", "simulated")
     assert claims["eat_nonce"] == challenge.nonce
     assert claims["cnf"]["jwk"]["x"] == attester.public_key.x
-    assert session.id not in token
+    assert claims["jti"] == session
+
+
+def test_an_attestation_result_stands_for_its_session_until_it_expires(world, monkeypatch):
+    world.put()
+    attester = Attester(world.forged)
+    session, challenge = world.begin()
+    token = world.broker.attest(session, attester.attestation(challenge.nonce))
+    released = world.broker.release(world.broker.session_of(token), PATH)
+    with attester.open(msgspec.json.encode(released.resource)) as secret:
+        assert bytes(secret) == VALUE
+    for wrong in (token[:-4] + "AAAA", "", "a.b.c", token.rsplit(".", 1)[0] + "."):
+        with pytest.raises(AccessDenied, match=r"session\.token"):
+            world.broker.session_of(wrong)
+    later = datetime.now(UTC) + timedelta(minutes=6)
+    monkeypatch.setattr("adyton.broker.broker._now", lambda: later)
+    with pytest.raises(AccessDenied, match=r"session\.token"):
+        world.broker.session_of(token)
+
+
+def test_a_copy_of_the_database_opens_no_session(world):
+    cookie, _ = world.broker.challenge(REQUEST)
+    assert all(cookie.encode() not in path.read_bytes() for path in (world.folder / "broker").iterdir())
 
 
 def test_a_restart_loses_nothing(world):
@@ -285,9 +307,9 @@ def test_a_half_written_collateral_file_keeps_the_last_good_one(world):
 def test_without_collateral_nothing_is_accepted(world):
     world.collateral.unlink()
     world.broker = world.open()
-    session, challenge = world.broker.challenge(REQUEST)
+    session, challenge = world.begin()
     with pytest.raises(NotFound, match=r"collateral\.unknown"):
-        world.broker.attest(session.id, Attester(world.forged).attestation(challenge.nonce))
+        world.broker.attest(session, Attester(world.forged).attestation(challenge.nonce))
 
 
 def test_secrets_do_not_show_in_representations(world):
