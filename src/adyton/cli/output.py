@@ -34,7 +34,7 @@ def console(*, errors: bool = False) -> Console:
 
 def print_json(value: object) -> None:
     """Print one JSON object and a line end."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value, enc_hook=_as_text), indent=2).decode() + "\n")
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
     sys.stdout.flush()
 
 
@@ -67,9 +67,3 @@ def shorten(value: str) -> str:
 def time_text(moment: datetime) -> str:
     """Return a UTC time in RFC 3339 form, to the second."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _as_text(value: object) -> object:
-    if isinstance(value, (bytes, bytearray)):
-        return bytes(value).hex()
-    raise NotImplementedError(type(value).__name__)

@@ -22,7 +22,7 @@ def show(policy: str, *, as_json: bool) -> None:
     """Show a policy with every default spelt out: a built-in one by its name, or one from a file."""
     found = read_policy(policy)
     if as_json:
-        print_json({"policy": found, "digest": found.digest()})
+        print_json({"policy": found, "digest": found.digest().hex()})
         return
     click.echo(msgspec.yaml.encode(found, order="deterministic").decode(), nl=False)
     click.echo(f"# digest: {found.digest().hex()}")

@@ -42,6 +42,7 @@ class Limits:
         connections: How many hosts at a time.
         boot_seconds: How long an enclave may take until it is locked down.
         idle_seconds: How long a host may keep a connection without an enclave and without a request.
+        freshness_seconds: How often it is asked whether the endorsements have to be issued anew.
     """
 
     epc_size: int = 64 * 1024**3
@@ -49,6 +50,7 @@ class Limits:
     connections: int = 128
     boot_seconds: float = 60.0
     idle_seconds: float = 600.0
+    freshness_seconds: float = 3600.0
 
 
 class _Running:
@@ -77,10 +79,12 @@ class Daemon:
         self._epc_free = self._limits.epc_size
         self._running = 0
         self._slots = threading.BoundedSemaphore(self._limits.connections)
+        self._closed = threading.Event()
         self._listener = _listen(path)
 
     def serve(self) -> None:
         """Serve until the process ends or `close` is called."""
+        threading.Thread(target=self._keep_fresh, daemon=True).start()
         while True:
             try:
                 host, _ = self._listener.accept()
@@ -94,9 +98,18 @@ class Daemon:
 
     def close(self) -> None:
         """Stop listening."""
+        self._closed.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+
+    def _keep_fresh(self) -> None:
+        """Have the endorsements issued anew in time, whether anybody asks for them or not."""
+        while not self._closed.wait(self._limits.freshness_seconds):
+            try:
+                self._platform.collateral()
+            except StateError:
+                _log.exception("the endorsements could not be published")
 
     def _serve_host(self, host: socket.socket) -> None:
         enclaves: dict[int, _Running] = {}

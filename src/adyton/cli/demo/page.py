@@ -69,6 +69,9 @@ class Page:
         step, begin = Step(title, {}), time.perf_counter()
         self._steps.append(step)
         self._print(Text(f"\n{len(self._steps)} {title}", "bold cyan"))
+        if self._quiet:
+            # Standard output is for the JSON object; somebody may be waiting for it.
+            console(errors=True).print(f"{len(self._steps)} {title}")
         yield step
         step.seconds = round(time.perf_counter() - begin, 3)
         for name, value in step.facts.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Final
@@ -132,7 +133,8 @@ def _enclave_works(
 
 
 def _nothing_on_disk(stage: Stage, page: Page, model: EncryptedModel) -> bool:
-    with page.step("As root: search every file of the broker, the platform and the owner for plaintext") as step:
+    who = "root" if os.geteuid() == 0 else "this user"
+    with page.step(f"As {who}: search every file of the broker, the platform and the owner for plaintext") as step:
         found = search_plaintext(stage.folder, model, stage.passphrase)
         step.facts = {
             "searched": f"{found.files} files, {found.size:,} bytes, the database among them",
