@@ -36,7 +36,16 @@ _PATH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9][A-Za-z0
 _PARTY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _ENCRYPTION: Final = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM"}
 _ALGORITHMS: Final = list(_ENCRYPTION.values())
-_UNTRUSTED_ROOT: Final = "dcap.chain.untrusted_root"
+# Errors that mean: these endorsements are another platform's.
+_ANOTHER_S: Final = frozenset(
+    {
+        "dcap.chain.untrusted_root",
+        "dcap.pck_chain.root",
+        "dcap.tcb_info.tee",
+        "dcap.tcb_info.fmspc",
+        "dcap.pck_crl.issuer",
+    }
+)
 _SHOWN: Final = 500
 
 
@@ -268,6 +277,12 @@ class Broker:
                 remedy="attest anew",
             )
         appraisal = self._appraise(attestation, builtin_policy("strict"), self._roots, now)
+        if appraisal.claims.tee is not session.tee:
+            raise UntrustedEvidence(
+                "session.tee",
+                f"expected {session.tee}, found {appraisal.claims.tee}",
+                remedy="name the TEE that attests",
+            )
         _require_binding(appraisal, attestation)
         with self._store.writing() as rows:
             if not rows.mark_attested(session.id, message):
@@ -383,7 +398,7 @@ class Broker:
                 )
             except UntrustedEvidence as error:
                 failures.append(error)
-        raise next((error for error in failures if error.code != _UNTRUSTED_ROOT), failures[0])
+        raise next((error for error in failures if error.code not in _ANOTHER_S), failures[0])
 
     def _appraise_for(
         self, session: Session | None, secret: Secret | None, now: datetime

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from adyton.broker.receipt import verify_head
 from adyton.cli.inputs import read_file
-from adyton.cli.output import console, print_json, shorten, time_text
+from adyton.cli.output import console, print_json, printable, shorten, time_text
 from adyton.cli.secret import json_option, url_option
 from adyton.errors import MalformedDocument, UntrustedEvidence
 from adyton.formats.ledger import extends
@@ -42,16 +42,16 @@ def show(start: int, url: str, *, as_json: bool) -> None:
         table.add_column(column)
     for line in lines:
         entry = line.entry
-        decided = Text(entry.check, "red") if entry.check else Text("")
+        decided = Text(printable(entry.check), "red") if entry.check else Text("")
         table.add_row(
             str(line.position),
             time_text(entry.at),
             entry.kind,
-            entry.secret,
+            printable(entry.secret),
             decided,
             shorten(entry.measurement),
             entry.mode or "",
-            line.receipt,
+            printable(line.receipt),
         )
     console().print(table)
 

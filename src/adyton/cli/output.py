@@ -29,7 +29,9 @@ _LONG_HEX: Final = re.compile(r"\b(?<!simulated:)[0-9a-f]{33,}\b")
 def console(*, errors: bool = False) -> Console:
     """Return where pages are printed: colours on a terminal alone, whole lines elsewhere."""
     stream = sys.stderr if errors else sys.stdout
-    return Console(file=stream, highlight=False, soft_wrap=not stream.isatty(), width=None if stream.isatty() else 160)
+    terminal = stream.isatty()
+    # Markup is off: what others wrote may hold brackets, and must not be read as styles.
+    return Console(file=stream, highlight=False, markup=False, soft_wrap=not terminal, width=None if terminal else 160)
 
 
 def print_json(value: object) -> None:
@@ -44,8 +46,8 @@ def print_error(error: ErrorReport, *, as_json: bool) -> None:
         print_json({"error": error})
         return
     page = console(errors=True)
-    page.print(Text.assemble(("error ", "bold red"), (error.code, "bold"), f": {error.message}"))
-    page.print(Text.assemble(("remedy", "bold"), f": {error.remedy}"))
+    page.print(Text.assemble(("error ", "bold red"), (error.code, "bold"), f": {printable(error.message)}"))
+    page.print(Text.assemble(("remedy", "bold"), f": {printable(error.remedy)}"))
 
 
 def checks_table(checks: Sequence[Check]) -> Table:
@@ -55,13 +57,19 @@ def checks_table(checks: Sequence[Check]) -> Table:
         table.add_column(column, overflow="fold")
     for check in checks:
         word, style = _MARKS[check.outcome]
-        table.add_row(check.id, Text(word, style=style), shorten(check.expected), shorten(check.actual))
+        expected, actual = (printable(shorten(text)) for text in (check.expected, check.actual))
+        table.add_row(check.id, Text(word, style=style), expected, actual)
     return table
 
 
 def shorten(value: str) -> str:
     """Shorten long hex to its beginning and end; whoever needs it whole asks for JSON."""
     return _LONG_HEX.sub(lambda found: f"{found[0][:12]}..{found[0][-8:]}", value)
+
+
+def printable(text: str) -> str:
+    """Return text that others wrote without what a terminal would obey."""
+    return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
 
 
 def time_text(moment: datetime) -> str:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from adyton.broker import verify_receipt
 from adyton.cli.inputs import read_file
-from adyton.cli.output import console, print_json
+from adyton.cli.output import console, print_json, printable
 from adyton.cli.secret import json_option, url_option
 from adyton.formats.receipt import RECEIPT_SIZE_CAP, LedgerEntry, Receipt
 from adyton.server.owner import OwnerClient
@@ -50,4 +50,4 @@ def verify(file: str, broker_key: str, url: str, *, as_json: bool) -> None:
     for name in LedgerEntry.__struct_fields__:
         value = getattr(entry, name)
         if value:
-            page.print(Text.assemble((f"{name:<18}", "bold"), str(value)))
+            page.print(Text.assemble((f"{name:<18}", "bold"), printable(str(value))))

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from adyton.attest import TrustRoots
 from adyton.cli.inputs import Moment, read_file, read_policy
-from adyton.cli.output import checks_table, console, print_json, shorten
+from adyton.cli.output import checks_table, console, print_json, printable, shorten
 from adyton.cli.verify import VerificationView
 from adyton.errors import UsageError
 from adyton.formats.check import Verdict
@@ -65,7 +65,7 @@ def verify(file: str, policy_name: str, collateral: str | None, at: datetime | N
     style = "bold green" if accepted else "bold red"
     page.print(Text.assemble((appraisal.verdict.upper(), style), f" under policy {policy.name}, {appraisal.mode}"))
     if accepted:
-        page.print(f"said by {shorten(appraisal.claims.measurement)}:\n{payload}")
+        page.print(f"said by {shorten(appraisal.claims.measurement)}:\n{printable(payload or '')}")
     else:
         page.print(checks_table(appraisal.failed))
     return 0 if accepted else 1

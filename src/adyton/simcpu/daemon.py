@@ -184,9 +184,16 @@ class Daemon:
         self._reserve(image.size)
         try:
             running = _Running(launch(image, request.package_paths), body, image.size)
-        except (OSError, MalformedDocument):
+        except MalformedDocument:
             self._release(image.size)
             raise
+        except OSError as error:
+            self._release(image.size)
+            raise refused(
+                SgxStatus.OUT_OF_MEMORY,
+                f"the process could not be started: {error.strerror}",
+                "free memory or processes",
+            ) from error
         try:
             isolation = self._boot(running)
         except EnclaveError:

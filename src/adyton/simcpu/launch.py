@@ -60,12 +60,17 @@ def launch(image: EnclaveImage, package_paths: Sequence[str]) -> EnclaveProcess:
         OSError: The process cannot be started.
     """
     program = image.read_text(image.entry)
-    processor, enclave_processor = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    calls, enclave_calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    file = linux.sealed_file(image.stream, "enclave-image")
-    complaints = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the process
-    born_with = (file, enclave_processor.fileno(), enclave_calls.fileno())
-    try:
+    with contextlib.ExitStack() as ours, contextlib.ExitStack() as born:
+        processor, enclave_processor = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        calls, enclave_calls = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        file = linux.sealed_file(image.stream, "enclave-image")
+        complaints = ours.enter_context(tempfile.TemporaryFile())
+        ours.callback(processor.close)
+        ours.callback(calls.close)
+        born.callback(os.close, file)
+        born.callback(enclave_processor.close)
+        born.callback(enclave_calls.close)
+        born_with = (file, enclave_processor.fileno(), enclave_calls.fileno())
         process = subprocess.Popen(  # noqa: S603, the measured program is what is run
             [sys.executable, "-I", "-S", "-c", program, *map(str, born_with), *package_paths],
             stdin=subprocess.DEVNULL,
@@ -76,8 +81,6 @@ def launch(image: EnclaveImage, package_paths: Sequence[str]) -> EnclaveProcess:
             cwd="/",
             start_new_session=True,
         )
-    finally:
-        os.close(file)
-        enclave_processor.close()
-        enclave_calls.close()
+        # From here on they belong to the process's record, which closes them at its end.
+        ours.pop_all()
     return EnclaveProcess(process, processor, calls, complaints)
