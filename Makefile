@@ -54,6 +54,8 @@ clean:  ## remove the environment and what was built
 
 $(VENV)/.demo: requirements/demo.lock pyproject.toml
 	@echo "preparing $(VENV): the first time takes about half a minute"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed, found $$($(PYTHON) --version): make demo PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --require-hashes --requirement requirements/demo.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .

@@ -36,27 +36,15 @@ def pytest_configure(config):
         config.addinivalue_line("markers", f"{name}: {meaning}")
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        for name in _MARKERS:
-            if item.get_closest_marker(name) is not None:
-                _provide(item, name)
-
-
-def _provide(item, name):
-    reason = _lacking(name)
-    if reason is None:
-        return
-    if name in _REQUIRED:
-        item.add_marker(pytest.mark.usefixtures("required_and_lacking"))
-    else:
-        item.add_marker(pytest.mark.skip(reason=reason))
-
-
-@pytest.fixture
-def required_and_lacking(request):
-    lacking = [_lacking(name) for name in _MARKERS if request.node.get_closest_marker(name)]
-    pytest.fail(f"ADYTON_REQUIRE asks for it: {', '.join(filter(None, lacking))}")
+def pytest_runtest_setup(item):
+    for name in _MARKERS:
+        if item.get_closest_marker(name) is None:
+            continue
+        reason = _lacking(name)
+        if reason is not None and name in _REQUIRED:
+            pytest.fail(f"ADYTON_REQUIRE asks for {name}: {reason}", pytrace=False)
+        if reason is not None:
+            pytest.skip(reason)
 
 
 _found: dict[str, str | None] = {}

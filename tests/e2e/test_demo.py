@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,22 @@ def test_the_search_for_plaintext_finds_what_is_there(tmp_path):
     assert search_plaintext(tmp_path, model, b"passphrase").hits == ()
     (tmp_path / "leak").write_bytes(b"..." + model.key.hex().encode() + b"..." + model.sample)
     assert search_plaintext(tmp_path, model, None).hits == ("the key in hex in leak", "the model in leak")
+
+
+def test_a_demo_that_is_kept_can_be_talked_to_and_ends_on_request(tmp_path):
+    process = subprocess.Popen([ADYTON, "demo", "--keep", "--state", tmp_path], stdout=subprocess.PIPE, text=True)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "adyton up --state" in line:
+            break
+    commands = [line.split() for line in lines if line.startswith("  adyton ")]
+    talk = [words for words in commands if "RECEIPT" not in words and words[1] in ("ledger", "secret", "result")]
+    assert len(talk) == 3
+    for words in talk:
+        done = subprocess.run([ADYTON, *words[1:]], capture_output=True, check=False, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 130

@@ -51,7 +51,8 @@ NOT_SUPPORTED = "STATUS_TCB_NOT_SUPPORTED"
 
 def each(which):
     """Run a test for each case that `which` picks."""
-    picked = [(case, name) for case, name in zip(CASES, IDS, strict=True) if which(case)]
+    # Without the vectors there is one case that is skipped, or fails, before it is looked at.
+    picked = [(case, name) for case, name in zip(CASES, IDS, strict=True) if which(case)] or [(None, "missing")]
     return pytest.mark.parametrize("case", [case for case, _ in picked], ids=[name for _, name in picked])
 
 
