@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from types import FrameType
 
 import click
 import msgspec
@@ -47,14 +46,11 @@ def command(
     passphrase = None
     if passphrase_file is not None:
         passphrase = read_file(passphrase_file, cap=_PASSPHRASE_CAP, what="passphrase")
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console(errors=True).print(f"starting the simulated processor and the broker on {state}")
     with Platform(PlatformConfig(state.absolute(), listen, passphrase, collateral)) as platform:
         _announce(platform, state, as_json=as_json, by_passphrase=passphrase is not None)
         platform.wait()
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _announce(platform: Platform, state: Path, *, as_json: bool, by_passphrase: bool) -> None:
