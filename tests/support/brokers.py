@@ -77,7 +77,7 @@ class World:
 
     def envelope(self, value):
         """Encrypt a value to the broker."""
-        key = ECKey.import_key({name: str(part) for name, part in self.broker.upload_jwk.items()})
+        key = ECKey.import_key(self.broker.keys.upload_jwk)
         algorithms = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM"}
         return jwe.encrypt_compact(algorithms, value, key, algorithms=list(algorithms.values()))
 

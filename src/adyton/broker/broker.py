@@ -10,21 +10,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric import ec
-from joserfc import jwe
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 
 from adyton.attest import TrustRoots, VerificationCache
 from adyton.broker.collateral import CollateralSource
 from adyton.broker.decide import Denial, Release, decide
-from adyton.broker.ledger import Ledger
+from adyton.broker.keys import OwnKeys, encrypt_to, import_key, public_jwk
+from adyton.broker.ledger import Ledger, entry_of
 from adyton.broker.model import Secret, SecretState, Session, SessionState
 from adyton.broker.party import PartyRequest, unverified_issuer, verify_request
 from adyton.broker.rootkey import RootKey
 from adyton.broker.store import Rows, Store
 from adyton.broker.tokens import result_token, session_of
-from adyton.errors import AccessDenied, AdytonError, Conflict, MalformedDocument, UntrustedEvidence
+from adyton.errors import AccessDenied, AdytonError, Conflict, MalformedDocument, MalformedEvidence, UntrustedEvidence
 from adyton.formats.kbs import Attestation, Challenge, EncryptedResource, KeyBrokerRequest, parse
 from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.quote import Quote, Tee
@@ -34,8 +31,6 @@ from adyton.policy.rules import report_data
 
 _PATH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,99}){2}")
 _PARTY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_ENCRYPTION: Final = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM"}
-_ALGORITHMS: Final = list(_ENCRYPTION.values())
 # Errors that mean: these endorsements are another platform's.
 _ANOTHER_S: Final = frozenset(
     {
@@ -100,6 +95,9 @@ class Broker:
         roots: The roots of trust that it knows; each secret's policy names which of them it accepts.
         issuer: Its name in tokens.
         limits: How much it takes.
+
+    Attributes:
+        keys: Its own keys.
     """
 
     def __init__(
@@ -119,19 +117,8 @@ class Broker:
         self._issuer = issuer
         self._limits = limits or BrokerLimits()
         self._cache = VerificationCache()
-        self._signing_key = self._own_key("signing")
-        self._upload_key = self._own_key("upload")
-        self._ledger = Ledger(_private(self._signing_key))
-
-    @property
-    def signing_jwk(self) -> dict[str, object]:
-        """The public key of its tokens and tree heads, JWK."""
-        return _public_jwk(self._signing_key) | {"use": "sig", "alg": "ES256", "kid": self._signing_key.thumbprint()}
-
-    @property
-    def upload_jwk(self) -> dict[str, object]:
-        """The public key that secrets are encrypted to on their way here, JWK."""
-        return _public_jwk(self._upload_key) | {"use": "enc", "alg": _ENCRYPTION["alg"]}
+        self.keys = OwnKeys(store, root_key)
+        self._ledger = Ledger(self.keys.head_key)
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -140,7 +127,7 @@ class Broker:
 
     # Parties and their secrets
 
-    def enroll(self, party: str, public_jwk: bytes) -> None:
+    def enroll(self, party: str, public_key: bytes) -> None:
         """Enroll a party; the same party with the same key is no change.
 
         Raises:
@@ -149,7 +136,7 @@ class Broker:
         """
         if not _PARTY.fullmatch(party):
             raise MalformedDocument("party.name", f"expected a name, found {party!r}", remedy="use letters and digits")
-        key = msgspec.json.encode(_public_jwk(_import_key(public_jwk)), order="sorted")
+        key = msgspec.json.encode(public_jwk(import_key(public_key, "party.key")), order="sorted")
         with self._store.writing() as rows:
             known = rows.party(party)
             if known is None:
@@ -171,7 +158,7 @@ class Broker:
             public = rows.party(issuer)
             if public is None:
                 raise AccessDenied("party.unknown", "expected an enrolled party", remedy="have the party enrolled")
-            claims = verify_request(token, request, _import_key(public), now=now)
+            claims = verify_request(token, request, import_key(public, "party.key"), now=now)
             if not rows.spend(f"{issuer}:{claims.jti}", now + timedelta(minutes=5), now):
                 raise AccessDenied(
                     "party.replay", "expected a fresh token, found one that was used", remedy="sign each request anew"
@@ -197,7 +184,7 @@ class Broker:
                 f"expected repository/type/tag, found {path[:200]!r}",
                 remedy="use letters, digits, ., _, -",
             )
-        value, now = self._open_envelope(envelope), _now()
+        value, now = self.keys.open_envelope(envelope, self._limits.secret_size), _now()
         with self._store.writing() as rows:
             known = rows.secret(path)
             if known is not None and known.owner != party:
@@ -260,7 +247,7 @@ class Broker:
         Raises:
             AccessDenied: `session.known`, `session.live`, `session.nonce`.
             UntrustedEvidence: It is not authentic, or (`report_data`) does not bind this session's nonce and key.
-            MalformedDocument: The message is not the protocol's.
+            MalformedDocument: The message is not the protocol's; `session.key` for a key that is no point of P-256.
             MalformedEvidence: The quote does not parse.
             NotFound: `collateral.unknown`.
         """
@@ -270,6 +257,7 @@ class Broker:
         if session is None or session.expires <= now:
             raise AccessDenied("session.live", "expected a live session", remedy="begin again at /kbs/v0/auth")
         attestation = parse(message, Attestation)
+        import_key(msgspec.json.encode(attestation.runtime_data.tee_pubkey), "session.key")
         if attestation.runtime_data.nonce != session.nonce:
             raise AccessDenied(
                 "session.nonce",
@@ -294,7 +282,7 @@ class Broker:
             attestation.runtime_data.tee_pubkey,
             session.nonce,
             session.id,
-            signing_key=self._signing_key,
+            signing_key=self.keys.signing,
             issuer=self._issuer,
             now=now,
         )
@@ -305,7 +293,7 @@ class Broker:
         Raises:
             AccessDenied: `session.token`.
         """
-        return session_of(token, self._signing_key, _now())
+        return session_of(token, self.keys.signing, _now())
 
     def release(self, identifier: str, path: str) -> Released:
         """Release a secret to a session's key, or record why not.
@@ -357,46 +345,19 @@ class Broker:
 
     # Inside
 
-    def _own_key(self, name: str) -> ECKey:
-        context = f"broker-key\0{name}".encode()
-        with self._store.writing() as rows:
-            sealed = rows.key(name)
-            if sealed is None:
-                key = ECKey.generate_key("P-256", private=True)
-                rows.add_key(name, self._root_key.seal(msgspec.json.encode(key.as_dict(private=True)), context))
-                return key
-        return ECKey.import_key(msgspec.json.decode(self._root_key.unseal(sealed, context)))
-
-    def _open_envelope(self, envelope: str) -> bytes:
-        try:
-            value = jwe.decrypt_compact(envelope, self._upload_key, algorithms=_ALGORITHMS).plaintext or b""
-        except (JoseError, ValueError, TypeError, KeyError) as error:
-            raise MalformedDocument(
-                "secret.envelope",
-                "expected a compact JWE to this broker's upload key, found something that does not open",
-                remedy="encrypt it to the key of GET /v1/broker",
-            ) from error
-        if not 0 < len(value) <= self._limits.secret_size:
-            raise MalformedDocument(
-                "secret.size",
-                f"expected 1 to {self._limits.secret_size} bytes, found {len(value)}",
-                remedy="keep a key here, and the data it opens elsewhere",
-            )
-        return value
-
     def _appraise(
         self, attestation: Attestation, policy: AppraisalPolicy, roots: TrustRoots, now: datetime
     ) -> Appraisal:
         """Take the road up to a verdict, with each set of endorsements that may fit, and keep the best outcome."""
         quote = Quote.parse(attestation.tee_evidence.primary_evidence.quote)
         expected = attestation.runtime_data.report_data(attestation.tee_evidence.additional_evidence)
-        failures: list[UntrustedEvidence] = []
+        failures: list[AdytonError] = []
         for collateral in self._collateral.candidates(quote):
             try:
                 return verify(
                     quote, collateral, policy, roots=roots, expected_report_data=expected, now=now, cache=self._cache
                 )
-            except UntrustedEvidence as error:
+            except (UntrustedEvidence, MalformedEvidence) as error:
                 failures.append(error)
         raise next((error for error in failures if error.code not in _ANOTHER_S), failures[0])
 
@@ -415,9 +376,8 @@ class Broker:
         session, secret, appraisal = decision.session, decision.secret, decision.appraisal
         key = parse(session.attestation, Attestation).runtime_data.tee_pubkey
         value = self._root_key.unseal(secret.sealed, secret.context)
-        recipient = ECKey.import_key(msgspec.to_builtins(key))
-        compact = jwe.encrypt_compact(_ENCRYPTION, value, recipient, algorithms=_ALGORITHMS)
-        entry = msgspec.structs.replace(_entry("release", secret, appraisal, now), key_thumbprint=key.thumbprint())
+        compact = encrypt_to(import_key(msgspec.json.encode(key), "session.key"), value)
+        entry = msgspec.structs.replace(entry_of("release", secret, appraisal, now), key_thumbprint=key.thumbprint())
         with self._store.writing() as rows:
             # Another version may have come since the decision: its policy has not been asked.
             _require_newest(rows, secret)
@@ -432,7 +392,7 @@ class Broker:
             return
         check = denial.decided_by
         entry = msgspec.structs.replace(
-            _entry("denial", secret, appraised if isinstance(appraised, Appraisal) else None, now),
+            entry_of("denial", secret, appraised if isinstance(appraised, Appraisal) else None, now),
             secret=path,
             check=check.id,
             expected=check.expected[:_SHOWN],
@@ -445,27 +405,6 @@ class Broker:
 def session_id(cookie: str) -> str:
     """Return the session's name in the store."""
     return hashlib.sha256(cookie.encode()).hexdigest()
-
-
-def _entry(kind: str, secret: Secret | None, appraisal: Appraisal | None, now: datetime) -> LedgerEntry:
-    fields: dict[str, object] = {"kind": kind, "at": now}
-    if secret is not None:
-        fields |= {
-            "secret": secret.path,
-            "version": secret.version,
-            "policy": secret.policy.name,
-            "policy_digest": secret.policy.digest().hex(),
-        }
-    if appraisal is not None:
-        fields |= {
-            "evidence_digest": appraisal.evidence_digest.hex(),
-            "collateral_digest": appraisal.collateral_digest.hex(),
-            "measurement": appraisal.claims.measurement,
-            "tcb_status": appraisal.evidence.tcb.status.value,
-            "mode": appraisal.mode,
-            "root": appraisal.evidence.root.name,
-        }
-    return msgspec.convert(fields, LedgerEntry)
 
 
 def _require_binding(appraisal: Appraisal, attestation: Attestation) -> None:
@@ -483,30 +422,3 @@ def _require_newest(rows: Rows, secret: Secret) -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _private(key: ECKey) -> ec.EllipticCurvePrivateKey:
-    private = key.private_key
-    if not isinstance(private, ec.EllipticCurvePrivateKey):
-        raise TypeError("expected a private key")
-    return private
-
-
-def _public_jwk(key: ECKey) -> dict[str, object]:
-    public = key.as_dict(private=False)
-    return {name: public[name] for name in ("kty", "crv", "x", "y")}
-
-
-def _import_key(jwk: bytes) -> ECKey:
-    try:
-        members: dict[str, str | list[str]] = dict(msgspec.json.decode(jwk, type=dict[str, str]))
-        key = ECKey.import_key(members)
-    except (ValueError, KeyError, JoseError, msgspec.MsgspecError) as error:
-        raise _not_a_key() from error
-    if key.curve_name != "P-256":
-        raise _not_a_key()
-    return key
-
-
-def _not_a_key() -> MalformedDocument:
-    return MalformedDocument("party.key", "expected a P-256 public key, JWK", remedy="make an ES256 key")

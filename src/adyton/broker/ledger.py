@@ -5,13 +5,16 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from adyton.broker.model import Secret
 from adyton.broker.receipt import sign_head
 from adyton.broker.store import Rows
 from adyton.errors import NotFound
 from adyton.formats.ledger import consistency_proof, inclusion_proof, leaf_hash, node_hash, root_hash
 from adyton.formats.receipt import LedgerEntry, Receipt, TreeHead
+from adyton.policy import Appraisal
 
 
 class Ledger:
@@ -60,3 +63,25 @@ class Ledger:
     def consistency(self, rows: Rows, old: int, new: int) -> list[bytes]:
         """Return the proof that the ledger of `new` entries continues that of `old`."""
         return consistency_proof(old, min(new, rows.ledger_size()), rows.node)
+
+
+def entry_of(kind: str, secret: Secret | None, appraisal: Appraisal | None, now: datetime) -> LedgerEntry:
+    """Return an entry about a secret and an appraisal, as far as there are any."""
+    fields: dict[str, object] = {"kind": kind, "at": now}
+    if secret is not None:
+        fields |= {
+            "secret": secret.path,
+            "version": secret.version,
+            "policy": secret.policy.name,
+            "policy_digest": secret.policy.digest().hex(),
+        }
+    if appraisal is not None:
+        fields |= {
+            "evidence_digest": appraisal.evidence_digest.hex(),
+            "collateral_digest": appraisal.collateral_digest.hex(),
+            "measurement": appraisal.claims.measurement,
+            "tcb_status": appraisal.evidence.tcb.status.value,
+            "mode": appraisal.mode,
+            "root": appraisal.evidence.root.name,
+        }
+    return msgspec.convert(fields, LedgerEntry)

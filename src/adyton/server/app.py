@@ -76,7 +76,7 @@ def create_app(broker: Broker, issuer: str) -> Starlette:
             _route("/v1/ledger/consistency", services.consistency, "GET"),
             _route("/healthz", services.health, "GET"),
         ],
-        exception_handlers={HTTPException: _framework_error},
+        exception_handlers={HTTPException: _framework_error, Exception: _fault},
     )
 
 
@@ -106,14 +106,14 @@ class _Services:
         return response
 
     def describe(self, _request: Request, _body: bytes) -> Response:
-        broker = self._broker
-        keys = [{name: str(value) for name, value in key.items()} for key in (broker.signing_jwk, broker.upload_jwk)]
-        return _json(
-            BrokerDescription(issuer=self._issuer, signing_key=keys[0], upload_key=keys[1], roots=broker.roots)
+        keys, roots = self._broker.keys, self._broker.roots
+        described = BrokerDescription(
+            issuer=self._issuer, signing_key=keys.signing_jwk, upload_key=keys.upload_jwk, roots=roots
         )
+        return _json(described)
 
     def jwks(self, _request: Request, _body: bytes) -> Response:
-        return _json({"keys": [self._broker.signing_jwk]})
+        return _json({"keys": [self._broker.keys.signing_jwk]})
 
     def list_secrets(self, request: Request, body: bytes) -> Response:
         party = self._party(request, body)
@@ -236,6 +236,17 @@ def _problem(error: AdytonError) -> Response:
         status = 413
     problem = Problem(type=ERROR_TYPE + kind, detail=error.message, code=error.code, remedy=error.remedy, checks=checks)
     return Response(msgspec.json.encode(problem), status, media_type="application/problem+json")
+
+
+async def _fault(_request: Request, error: Exception) -> Response:
+    _log.error("a fault of this server: %s", type(error).__name__)
+    problem = Problem(
+        type=ERROR_TYPE + "Failed",
+        detail=f"this server has a fault ({type(error).__name__}); nothing was released",
+        code="server.fault",
+        remedy="report it, with what was asked",
+    )
+    return Response(msgspec.json.encode(problem), 500, media_type="application/problem+json")
 
 
 async def _framework_error(_request: Request, error: Exception) -> Response:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
-from joserfc import jwe
 from joserfc.jwk import ECKey
 
+from adyton.broker.keys import encrypt_to
 from adyton.broker.party import PartyRequest, sign_request
 from adyton.errors import TransportError, UntrustedEvidence
 from adyton.formats.api import BrokerDescription, ConsistencyProof, LedgerLine, SecretDescription, SecretUpload
@@ -19,7 +19,6 @@ from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.receipt import Receipt, TreeHead
 from adyton.guest.http import Http
 
-_ENCRYPTION: Final = {"alg": "ECDH-ES+A256KW", "enc": "A256GCM"}
 _T = TypeVar("_T")
 
 
@@ -86,8 +85,7 @@ class OwnerClient:
             Refusal: The broker refused.
         """
         recipient = ECKey.import_key(dict(self.describe().upload_key))
-        envelope = jwe.encrypt_compact(_ENCRYPTION, value, recipient, algorithms=list(_ENCRYPTION.values()))
-        body = msgspec.json.encode(SecretUpload(envelope=envelope, policy=policy))
+        body = msgspec.json.encode(SecretUpload(envelope=encrypt_to(recipient, value), policy=policy))
         return self._signed("PUT", f"/v1/secrets/{path}", SecretDescription, body)
 
     def secrets(self) -> list[SecretDescription]:

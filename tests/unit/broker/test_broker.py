@@ -12,11 +12,12 @@ from evidence import ENCLAVE, debug
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from adyton.broker import BrokerLimits, RootKey, verify_receipt
+from adyton.broker import BrokerLimits, DirectoryCollateral, RootKey, verify_receipt
 from adyton.broker.broker import ReleaseDenied
 from adyton.errors import AccessDenied, Conflict, MalformedDocument, NotFound, StateError, UntrustedEvidence
 from adyton.forge import Level
-from adyton.formats.kbs import Attestation, KeyBrokerRequest, RuntimeData, parse
+from adyton.formats.collateral import Collateral
+from adyton.formats.kbs import Attestation, KeyBrokerRequest, RuntimeData, TeePublicKey, parse
 from adyton.formats.ledger import extends
 
 
@@ -26,8 +27,7 @@ def world(tmp_path):
 
 
 def broker_key(world):
-    jwk = {name: str(value) for name, value in world.broker.signing_jwk.items()}
-    return ECKey.import_key(jwk).public_key
+    return ECKey.import_key(world.broker.keys.signing_jwk).public_key
 
 
 def denied(world, session, path=PATH):
@@ -224,7 +224,7 @@ def test_the_attestation_result_is_signed_and_says_simulated_and_contraindicated
     session, challenge = world.begin()
     attester = Attester(world.forged)
     token = world.broker.attest(session, attester.attestation(challenge.nonce))
-    key = ECKey.import_key({name: str(value) for name, value in world.broker.signing_jwk.items()})
+    key = ECKey.import_key(world.broker.keys.signing_jwk)
     claims = jwt.decode(token, key, algorithms=["ES256"]).claims
     cpu = claims["submods"]["cpu0"]
     assert (cpu["ear.status"], cpu["adyton.mode"]) == ("contraindicated", "simulated")
@@ -332,3 +332,24 @@ def test_the_largest_secret_goes_in_and_comes_out(world):
     released = world.broker.release(world.attested(attester), PATH)
     with attester.open(msgspec.json.encode(released.resource)) as secret:
         assert bytes(secret) == value
+
+
+def test_a_key_that_is_no_point_of_the_curve_is_refused_when_it_is_shown(world):
+    class OffCurve(Attester):
+        def __init__(self, forged):
+            super().__init__(forged)
+            self.public_key = TeePublicKey(x="A" * 43, y="B" * 43)
+
+    session, challenge = world.begin()
+    with pytest.raises(MalformedDocument, match=r"session\.key"):
+        world.broker.attest(session, OffCurve(world.forged).attestation(challenge.nonce))
+
+
+def test_bad_collateral_beside_good_does_not_stand_in_the_way(world):
+    world.put()
+    good = Collateral.parse(world.collateral.read_bytes())
+    bad = world.folder / "bad.json"
+    bad.write_bytes(replace(good, root_crl=b"not a list").to_bytes())
+    source = DirectoryCollateral([bad, world.collateral])
+    world.broker._collateral = source
+    assert world.broker.release(world.attested(), PATH).receipt
