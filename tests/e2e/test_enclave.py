@@ -170,6 +170,29 @@ def test_a_package_that_was_altered_on_disk_is_refused(cpu, tmp_path):
     assert "package other: expected digest" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    "beside", ["unpinned/__init__.py", "unpinned.py", "other/unlisted.py", "other/sub/__init__.py"]
+)
+def test_a_file_beside_the_pinned_packages_cannot_be_imported(cpu, tmp_path, beside):
+    package = tmp_path / "packages"
+    (package / "other").mkdir(parents=True)
+    (package / "other" / "__init__.py").write_text("VALUE = 1\n")
+    (package / "other-1.0.dist-info").mkdir()
+    (package / "other-1.0.dist-info" / "RECORD").write_text("other/__init__.py,,\n")
+    (package / beside).parent.mkdir(exist_ok=True)
+    (package / beside).write_text("VALUE = 3\n")
+    module = beside.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    project, _, _ = sample()
+    files = {"sample.py": f"import other\nimport {module}\n".encode()}
+    paths = [str(package), *default_paths()]
+    image = build(replace(project, files=files, packages=("other",)), package_paths=paths)
+    with pytest.raises(EnclaveError) as caught:
+        Enclave.create(
+            image, sign(image, project.identity, signing_key(), built=BUILT), processor=cpu, package_paths=paths
+        )
+    assert f"{module} is not a file of the enclave's pinned packages" in caught.value.message
+
+
 def default_paths():
     return [path for path in sys.path if path.endswith("site-packages")]
 

@@ -40,11 +40,20 @@ def package_digest(path: str, metadata: str) -> str:
         OSError: A file that it lists cannot be read.
     """
     digest = hashlib.sha256()
-    for name in sorted(_files(path, metadata)):
+    for name in package_files(path, metadata):
         with open(os.path.join(path, name), "rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"{name}\0{content}\n".encode())
     return digest.hexdigest()
+
+
+def package_files(path: str, metadata: str) -> list[str]:
+    """Return the files that a package's digest covers, relative to where it is installed.
+
+    Raises:
+        OSError: Its record cannot be read.
+    """
+    return sorted(_files(path, metadata))
 
 
 def _files(path: str, metadata: str) -> Iterator[str]:

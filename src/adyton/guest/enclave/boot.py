@@ -2,7 +2,7 @@
 
 1. Wall off: not dumpable, no new privileges, own namespaces, limits, an end with the processor's.
 2. Read the image from its sealed file; from now on its modules come from those measured bytes and from nowhere else.
-3. Compare each trusted package with its digest; only then can it be imported.
+3. Compare each trusted package with its digest; only then, and only its listed files, can be imported.
 4. Hand over to the runtime, which imports the enclave's module, puts up the remaining walls and serves calls.
 
 Arguments: the descriptors of the image, the processor's socket and the host's socket, then the package paths.
@@ -113,8 +113,31 @@ class _MeasuredImporter(importlib.abc.MetaPathFinder, importlib.abc.InspectLoade
         return compile(self.get_source(fullname), f"enclave:{self._locate(fullname)}", "exec", dont_inherit=True)
 
 
-def _trust_packages(packages: dict[str, dict[str, str]], paths: list[str]) -> None:
-    from adyton.guest.packages import find_package, package_digest  # noqa: PLC0415
+class _PinnedImporter(importlib.abc.MetaPathFinder):
+    """Imports the standard library, and the pinned packages' own files and nothing that lies beside them."""
+
+    def __init__(self, standard: list[str], pinned: set[str]) -> None:
+        self._standard = tuple(path + os.sep for path in standard)
+        self._pinned = pinned
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec is None or self._is_trusted(spec.origin or ""):
+            return spec
+        raise ModuleNotFoundError(f"{fullname} is not a file of the enclave's pinned packages", name=fullname)
+
+    def _is_trusted(self, origin: str) -> bool:
+        standard = origin.startswith(self._standard) and "-packages" + os.sep not in origin
+        return standard or origin in self._pinned
+
+
+def _trust_packages(packages: dict[str, dict[str, str]], paths: list[str]) -> set[str]:
+    """Compare packages with their digests; return the files that may be imported."""
+    from adyton.guest.packages import find_package, package_digest, package_files  # noqa: PLC0415
+
+    files = set()
 
     for name, pinned in sorted(packages.items()):
         found = find_package(name, paths)
@@ -126,6 +149,8 @@ def _trust_packages(packages: dict[str, dict[str, str]], paths: list[str]) -> No
                 f"package {name}: expected digest {pinned['digest']}, found {digest}; "
                 "install the version that it was built with"
             )
+        files |= {os.path.join(found[0], name) for name in package_files(*found)}
+    return files
 
 
 def _boot() -> None:
@@ -142,7 +167,8 @@ def _boot() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (manifest["heap_size"], manifest["heap_size"]))
     sources = {path: _read(pages, offset, size) for path, (offset, size) in manifest["files"].items()}
     sys.meta_path.insert(0, _MeasuredImporter(sources))
-    _trust_packages(manifest["packages"], paths)
+    pinned = _trust_packages(manifest["packages"], paths)
+    sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = _PinnedImporter(list(sys.path), pinned)
     # Compiled files are not measured: a prefix that does not exist keeps Python from reading any.
     sys.pycache_prefix = "/nonexistent"
     sys.path += paths
