@@ -14,7 +14,6 @@ import fcntl
 import mmap
 import os
 import platform
-import socket
 import struct
 from collections.abc import Iterable, Iterator
 from enum import IntFlag
@@ -109,13 +108,6 @@ def replace_file(path: Path, content: bytes, *, mode: int) -> None:
         os.close(folder)
 
 
-def peer_credentials(peer: socket.socket) -> tuple[int, int, int]:
-    """Return process, user and group of a Unix socket's other end, as the kernel saw them when it connected."""
-    found = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("iII"))
-    pid, uid, gid = struct.unpack("iII", found)
-    return pid, uid, gid
-
-
 @contextlib.contextmanager
 def secret_memory(content: bytes) -> Iterator[memoryview]:
     """Hold a secret in memory that the kernel itself does not map (memfd_secret(2)), and wipe it at the end.
@@ -123,14 +115,17 @@ def secret_memory(content: bytes) -> Iterator[memoryview]:
     Where the kernel has no such memory, ordinary memory is used. What the caller copies out of the view is ordinary.
     """
     memory = _secret_mapping(max(len(content), 1))
-    view = memoryview(memory)
+    whole = memoryview(memory)
+    secret = whole[: len(content)]
     try:
-        view[: len(content)] = content
-        yield view[: len(content)]
+        secret[:] = content
+        yield secret
     finally:
-        view[:] = bytes(len(view))
+        whole[:] = bytes(len(whole))
         with contextlib.suppress(BufferError):
-            view.release()
+            # Somebody may hold a slice still: it shows zeros from now on.
+            secret.release()
+            whole.release()
             memory.close()
 
 

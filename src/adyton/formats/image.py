@@ -111,11 +111,6 @@ class EnclaveImage:
         return hashlib.sha256(self.stream).digest()
 
     @property
-    def tcs_count(self) -> int:
-        """How many threads can be in the enclave at a time."""
-        return sum(bool(page.flags & PAGE_TCS) for page in self.pages)
-
-    @property
     def entry(self) -> int:
         """OENTRY of the first TCS: where execution begins.
 

@@ -6,7 +6,7 @@ A rule is a function that yields one named check. Rules never raise and never st
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from adyton.attest.result import AuthenticQuote, CollateralItem
@@ -30,10 +30,32 @@ def check(name: str, *, holds: bool, expected: str, actual: str, remedy: str, wa
     return Check(name, Outcome.WAIVED if waived else Outcome.FAILED, expected, actual, remedy)
 
 
-def closest(candidates: Iterable[Iterable[Check]]) -> tuple[Check, ...]:
-    """Return the checks of the reference that fits, or of the one that fits best, so that a denial shows what lacks."""
-    found = [tuple(checks) for checks in candidates]
-    return max(found, key=lambda checks: (all(c.holds for c in checks), sum(c.holds for c in checks)))
+def accepted_code(
+    name: str, what: str, *, anything: bool, references: Sequence[Iterable[Check]], measurement: bytes
+) -> Iterator[Check]:
+    """One of the policy's references holds; of several, the one that fits best is shown field by field.
+
+    Args:
+        name: The check's id while no reference is compared, such as `sgx.enclave`.
+        what: What a reference names, such as "enclave".
+        anything: Whether the policy accepts whatever code runs.
+        references: The comparison with each reference.
+        measurement: What was measured.
+    """
+    if anything:
+        yield Check(name, Outcome.WAIVED, f"any {what}: the policy asks for none", measurement.hex())
+        return
+    if not references:
+        yield check(
+            name,
+            holds=False,
+            expected=f"code that the policy names: it names no {what}",
+            actual=measurement.hex(),
+            remedy=f"name the {what} in the policy",
+        )
+        return
+    candidates = [tuple(checks) for checks in references]
+    yield from max(candidates, key=lambda checks: (all(c.holds for c in checks), sum(c.holds for c in checks)))
 
 
 def trusted_root(evidence: AuthenticQuote, policy: AppraisalPolicy) -> Check:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adyton.formats.check import Check, Outcome
+from adyton.formats.check import Check
 from adyton.formats.policy import EnclaveReference, SgxRules
 from adyton.formats.public_signers import where_public
 from adyton.formats.sgx import AttributeFlags, ReportBody
-from adyton.policy.rules import check, closest
+from adyton.policy.rules import accepted_code, check
 
 _RUNNING = AttributeFlags.INIT | AttributeFlags.MODE64BIT
 
@@ -64,20 +64,14 @@ def private_signer(body: ReportBody, rules: SgxRules) -> Check:
 
 
 def accepted_enclave(body: ReportBody, rules: SgxRules) -> Iterator[Check]:
-    """One of the policy's references holds; of several, the closest is shown field by field."""
-    if rules.dangerous_any_enclave:
-        yield Check("sgx.enclave", Outcome.WAIVED, "any enclave: the policy asks for none", body.mr_enclave.hex())
-        return
-    if not rules.enclaves:
-        yield check(
-            "sgx.enclave",
-            holds=False,
-            expected="an enclave that the policy names: it names none",
-            actual=body.mr_enclave.hex(),
-            remedy="name the enclave in the policy's sgx.enclaves",
-        )
-        return
-    yield from closest(_compare(body, reference) for reference in rules.enclaves)
+    """The enclave is one that the policy names."""
+    return accepted_code(
+        "sgx.enclave",
+        "enclave",
+        anything=rules.dangerous_any_enclave,
+        references=[_compare(body, reference) for reference in rules.enclaves],
+        measurement=body.mr_enclave,
+    )
 
 
 def _compare(body: ReportBody, reference: EnclaveReference) -> Iterator[Check]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adyton.formats.check import Check, Outcome
+from adyton.formats.check import Check
 from adyton.formats.policy import TdxRules, TrustDomainReference
 from adyton.formats.tdx import TdAttributes, TdReport
-from adyton.policy.rules import check, closest
+from adyton.policy.rules import accepted_code, check
 
 _UNDER_DEBUG = 0xFF  # bits 0 to 7, "TD under debug": if any is set, the trust domain's state is open to the host
 _KNOWN = sum(TdAttributes)
@@ -75,20 +75,14 @@ def no_service_td(body: TdReport, rules: TdxRules) -> Check:
 
 
 def accepted_trust_domain(body: TdReport, rules: TdxRules) -> Iterator[Check]:
-    """One of the policy's references holds; of several, the closest is shown field by field."""
-    if rules.dangerous_any_trust_domain:
-        yield Check("tdx.trust_domain", Outcome.WAIVED, "any trust domain: the policy asks for none", body.mr_td.hex())
-        return
-    if not rules.trust_domains:
-        yield check(
-            "tdx.trust_domain",
-            holds=False,
-            expected="a trust domain that the policy names: it names none",
-            actual=body.mr_td.hex(),
-            remedy="name the trust domain in the policy's tdx.trust_domains",
-        )
-        return
-    yield from closest(_compare(body, reference) for reference in rules.trust_domains)
+    """The trust domain is one that the policy names."""
+    return accepted_code(
+        "tdx.trust_domain",
+        "trust domain",
+        anything=rules.dangerous_any_trust_domain,
+        references=[_compare(body, reference) for reference in rules.trust_domains],
+        measurement=body.mr_td,
+    )
 
 
 def _compare(body: TdReport, reference: TrustDomainReference) -> Iterator[Check]:

@@ -9,24 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from adyton.cli import main
 from adyton.formats.policy import AppraisalPolicy
 from adyton.policy import BUILTIN_NAMES, builtin_policy
 
 ADYTON = Path(sys.executable).with_name("adyton")
 NOWHERE = "http://127.0.0.1:9"
 GARBAGE = {"empty": b"", "text": b"hello", "brace": b"{", "list": b"[]", "binary": b"\xff\xfe\x00", "deep": b"[" * 5000}
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture(params=GARBAGE, ids=list(GARBAGE))

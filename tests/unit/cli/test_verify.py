@@ -11,24 +11,10 @@ from evidence import ENCLAVE, debug
 from forged import NOW, VALIDITY, Forged
 from places import VECTORS
 
-from adyton.cli import main
 from adyton.formats.policy import API_VERSION, AppraisalPolicy, EnclaveReference, SgxRules
 
 AT = NOW.isoformat()
 KEYS = ["verdict", "mode", "tee", "tcb", "checks", "collateral", "claims", "error"]
-
-
-@pytest.fixture
-def run(capsys):
-    """Run the command; give its exit code, and what it printed on both streams."""
-
-    def run(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return run
 
 
 class Files:
