@@ -23,7 +23,11 @@ from collections.abc import Sequence
 from types import CodeType, ModuleType
 from typing import NoReturn
 
+# As in adyton.formats.image, which is in the image that is still to be read.
 _RECORD, _CHUNK, _PAGE, _TCS = 64, 256, 4096, 0x100
+# prctl(2), unshare(2).
+_PARENT_DEATH_SIGNAL, _DUMPABLE, _NO_NEW_PRIVILEGES = 1, 4, 38
+_NAMESPACES = {"user-namespace": 0x10000000, "network-namespace": 0x40000000, "ipc-namespace": 0x0C000000}
 
 
 def _fail(message: str) -> NoReturn:
@@ -36,21 +40,14 @@ def _wall_off() -> list[str]:
     """Put up the walls that need nothing but the kernel; return their names."""
     libc = ctypes.CDLL(None, use_errno=True)
     parent = os.getppid()
-    for option, value in ((1, signal.SIGKILL), (4, 0), (38, 1)):
+    for option, value in ((_PARENT_DEATH_SIGNAL, signal.SIGKILL), (_DUMPABLE, 0), (_NO_NEW_PRIVILEGES, 1)):
         if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
             _fail(f"the kernel refused prctl {option}")
     if os.getppid() != parent:
         _fail("the processor ended")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     walls = ["not-dumpable", "no-new-privileges"]
-    for name, flags in (
-        ("user-namespace", 0x10000000),
-        ("network-namespace", 0x40000000),
-        ("ipc-namespace", 0x0C000000),
-    ):
-        if libc.unshare(flags) == 0:
-            walls.append(name)
-    return walls
+    return walls + [name for name, flags in _NAMESPACES.items() if libc.unshare(flags) == 0]
 
 
 def _read_image(descriptor: int) -> tuple[dict[int, bytes], int]:
