@@ -8,6 +8,9 @@ import socket
 import subprocess
 import threading
 from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from adyton import linux
 from adyton.errors import StateError
@@ -63,6 +66,8 @@ def fail(how: str) -> int:
         raise StateError("sample.state", "expected this", remedy="do that")
     if how == "secret":
         raise ValueError("the secret is hunter2")
+    if how == "decode":
+        return msgspec.json.decode(b'"the secret is hunter2"', type=Literal["open"]) == "open"
     if how == "crash":
         os._exit(9)
     return 0

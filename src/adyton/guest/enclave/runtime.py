@@ -67,15 +67,19 @@ class _Function:
         self._function = function
         self._decoders = [msgspec.msgpack.Decoder(hints[parameter.name]) for parameter in parameters]
 
-    def call(self, arguments: Sequence[msgspec.Raw]) -> object:
-        """Decode the arguments and call.
+    def decode(self, arguments: Sequence[msgspec.Raw]) -> list[object]:
+        """Decode the arguments by their types.
 
         Raises:
             msgspec.ValidationError: Too many or too few arguments, or one of another type.
         """
         if len(arguments) != len(self._decoders):
             raise msgspec.ValidationError(f"expected {len(self._decoders)} arguments, found {len(arguments)}")
-        return self._function(*(decoder.decode(raw) for decoder, raw in zip(self._decoders, arguments, strict=True)))
+        return [decoder.decode(raw) for decoder, raw in zip(self._decoders, arguments, strict=True)]
+
+    def call(self, values: Sequence[object]) -> object:
+        """Call the function."""
+        return self._function(*values)
 
 
 _functions: Final[dict[str, _Function]] = {}
@@ -169,9 +173,12 @@ def _answer(decoder: msgspec.msgpack.Decoder[Call], encoder: msgspec.msgpack.Enc
         function = _functions.get(call.function)
         if function is None:
             return _failed(SgxStatus.INVALID_FUNCTION, f"expected an ecall of this enclave, found {call.function!r}")
-        return Returned(value=msgspec.Raw(encoder.encode(function.call(call.arguments))))
+        values = function.decode(call.arguments)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        # What the host sent is the host's to read.
         return _failed(SgxStatus.INVALID_PARAMETER, str(error))
+    try:
+        return Returned(value=msgspec.Raw(encoder.encode(function.call(values))))
     except AdytonError as error:
         return Failed(status=SgxStatus.UNEXPECTED, code=error.code, message=error.message, remedy=error.remedy)
     except Exception as error:  # noqa: BLE001, whatever the enclave's code raises must not end it
