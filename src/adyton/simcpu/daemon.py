@@ -237,8 +237,8 @@ class Daemon:
             while True:
                 self._answer_enclave(running, self._enclave_request(running))
         except (TransportError, MalformedDocument, ValueError):
-            words = running.process.last_words() if not running.process.complaints.closed else ""
-            _log.info("enclave %d ended: %s", running.process.process.pid, words or "quietly")
+            # What it wrote to its standard error is not logged: by now it may hold secrets.
+            _log.info("enclave %d ended", running.process.process.pid)
 
     def _enclave_request(self, running: _Running) -> simcpu.EnclaveRequest:
         content, files = receive_frame(running.process.processor, simcpu.FRAME_SIZE_CAP)
