@@ -109,7 +109,7 @@ def test_der_in_another_than_its_one_form_is_refused(data, code):
 @pytest.mark.parametrize("content", ["", "0080ff", "80", "ff", "0100", "0001"])
 def test_an_integer_that_is_negative_too_large_or_padded_is_refused(content):
     with pytest.raises(MalformedEvidence, match=r"der\.integer"):
-        der.Element(der.Tag.INTEGER, bytes.fromhex(content)).uint(largest=255)
+        der.Element(der.Tag.INTEGER, bytes.fromhex(content), b"").uint(largest=255)
 
 
 def test_a_field_there_twice_or_missing_is_refused():

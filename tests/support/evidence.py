@@ -64,16 +64,8 @@ def collateral(*, issued=NOW - timedelta(days=10), expires=NOW + timedelta(days=
     """Return facts of endorsements, of which one has other dates than the rest."""
     usual = CollateralItem("root_crl", b"\x02" * 32, NOW - timedelta(days=10), NOW + timedelta(days=20))
     odd = CollateralItem("tcb_info", b"\x03" * 32, issued, expires)
-    return CollateralFacts(
-        items=(usual, odd),
-        digest=b"\x04" * 32,
-        tcb_info_version=version,
-        root_crl_number=1,
-        pck_crl_number=1,
-        earliest_issue=min(usual.issued, issued),
-        latest_issue=max(usual.issued, issued),
-        earliest_expiry=min(usual.expires, expires),
-    )
+    numbers = (("root_crl", 1), ("pck_crl", 1))
+    return CollateralFacts.of((usual, odd), crl_numbers=numbers, tcb_info_version=version)
 
 
 def debug(body):

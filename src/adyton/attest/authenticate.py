@@ -10,15 +10,18 @@ report data mean. The caller still owes an appraisal under a policy (`adyton.pol
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from datetime import datetime
 from typing import Final
 
+from adyton.attest.ahead import announce
 from adyton.attest.cache import VerificationCache
-from adyton.attest.endorsements import verify_endorsements
+from adyton.attest.chains import Certificates
+from adyton.attest.endorsements import Endorsements, verify_endorsements
 from adyton.attest.platform import VerifiedPlatform, verify_platform
-from adyton.attest.require import verifies
 from adyton.attest.result import AuthenticQuote
 from adyton.attest.roots import TrustRoot, TrustRoots
+from adyton.attest.signatures import Signatures, raw_signature
 from adyton.errors import UntrustedEvidence, UsageError
 from adyton.formats.check import Check, Outcome
 from adyton.formats.collateral import Collateral
@@ -40,6 +43,7 @@ def authenticate(
     roots: TrustRoots,
     now: datetime,
     cache: VerificationCache | None = None,
+    executor: Executor | None = None,
 ) -> AuthenticQuote:
     """Authenticate a quote.
 
@@ -49,6 +53,7 @@ def authenticate(
         roots: The roots of trust that it may chain to.
         now: The time that it is authenticated for, with a time zone; recorded, and judged by policy.
         cache: What was verified before; it changes the speed and never the result.
+        executor: Threads that verify signatures beside this one, when nothing is remembered; the same holds for it.
 
     Returns:
         The quote, with everything that is now known to be true about it.
@@ -61,9 +66,9 @@ def authenticate(
     if now.tzinfo is None:
         raise UsageError("authenticate.now", "expected a time with a time zone", remedy="pass an aware datetime")
     # 1 and 2
-    root, platform = _platform(quote, collateral, roots, cache)
+    root, platform = _platform(quote, collateral, roots, cache, executor)
     # 3
-    if not verifies(platform.attestation_key, quote.signature, quote.signed_bytes()):
+    if not platform.attestation_key.verifies(raw_signature(quote.signature), quote.signed_bytes()):
         raise UntrustedEvidence(
             _SIGNED.id,
             f"expected {_SIGNED.expected}, found a signature that does not verify",
@@ -81,14 +86,27 @@ def authenticate(
 
 
 def _platform(
-    quote: Quote, collateral: Collateral, roots: TrustRoots, cache: VerificationCache | None
+    quote: Quote,
+    collateral: Collateral,
+    roots: TrustRoots,
+    cache: VerificationCache | None,
+    executor: Executor | None,
 ) -> tuple[TrustRoot, VerifiedPlatform]:
+    def verified_endorsements() -> Endorsements:
+        certificates = Certificates(roots, Signatures(executor))
+        announce(quote, collateral, certificates)
+        return verify_endorsements(collateral, certificates)
+
     if cache is None:
-        endorsements = verify_endorsements(collateral, roots)
-        return endorsements.root, verify_platform(quote, endorsements)
+        endorsements = verified_endorsements()
+        platform = verify_platform(quote, collateral.pck_chain, endorsements, endorsements.certificates)
+        return endorsements.root, platform
     key = (collateral, roots)
-    endorsements = cache.endorsements.get(key, lambda: verify_endorsements(collateral, roots))
-    platform = cache.platforms.get((key, *_platform_key(quote)), lambda: verify_platform(quote, endorsements))
+    endorsements = cache.endorsements.get(key, verified_endorsements)
+    platform = cache.platforms.get(
+        (key, *_platform_key(quote)),
+        lambda: verify_platform(quote, collateral.pck_chain, endorsements, endorsements.certificates.beside()),
+    )
     return endorsements.root, platform
 
 

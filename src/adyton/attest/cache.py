@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from adyton.attest.endorsements import Endorsements
 from adyton.attest.platform import VerifiedPlatform
+from adyton.attest.result import VerifiedChip
 
 _V = TypeVar("_V")
 
@@ -26,10 +27,12 @@ class CacheLimits:
     Attributes:
         endorsements: Sets of endorsements: one for each platform family in use.
         platforms: Platforms: one for each machine, TEE and set of endorsements in use.
+        chips: SNP chips: one for each chip, TCB and set of certificates in use.
     """
 
     endorsements: int = 64
     platforms: int = 4096
+    chips: int = 4096
 
 
 class VerificationCache:
@@ -39,6 +42,7 @@ class VerificationCache:
         limits = limits or CacheLimits()
         self.endorsements: Memory[Endorsements] = Memory(limits.endorsements)
         self.platforms: Memory[VerifiedPlatform] = Memory(limits.platforms)
+        self.chips: Memory[VerifiedChip] = Memory(limits.chips)
 
 
 class Memory(Generic[_V]):

@@ -1,11 +1,11 @@
 """Certificate chains: from a leaf to a root that the caller trusts.
 
-Rules (Intel SGX PCK Certificate and CRL Profile; RFC 5280), in order:
+Rules (Intel SGX PCK Certificate and CRL Profile; AMD 57230; RFC 5280), in order:
 
 1. The chain has exactly the length that its kind has, and every certificate parses.
 2. The last certificate's public key is a trusted root's; the certificate itself is not trusted.
 3. Common names carry the phrases of their kind.
-4. Every key is P-256; every issuer is a CA that may sign certificates, and the leaf is none.
+4. Every key is of its kind; every issuer is a CA that may sign certificates, and the leaf is none.
 5. Every certificate's issuer is the next one's subject, and its signature verifies; the root's own included.
 
 Dates are facts, not rules: they are returned and judged by policy. A certificate is parsed once and a signature
@@ -14,24 +14,20 @@ verified once, however many chains share it.
 
 from __future__ import annotations
 
-import re
+from collections import ChainMap
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import NameOID
-
-from adyton.attest.require import X509_ERRORS, require
+from adyton.attest.require import require
 from adyton.attest.roots import TrustRoot, TrustRoots
+from adyton.attest.signatures import KeyKind, PublicKey, Signatures
 from adyton.errors import MalformedEvidence
 from adyton.formats.check import Check
+from adyton.formats.x509 import Certificate, pem_blocks
 
-CHAIN_SIZE_CAP: Final = 64 * 1024
-_BLOCK: Final = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 _REMEDY: Final = "collect the evidence or the collateral again; if it stays so, its source is not to be trusted"
 
 
@@ -42,17 +38,30 @@ class ChainKind:
     Attributes:
         code: Prefix of its checks.
         phrases: What each common name contains, leaf first.
+        keys: The kind of each key, leaf first.
+        leaf_signs: Whether the leaf is a CA's too.
     """
 
     code: str
     phrases: tuple[str, ...]
+    keys: tuple[KeyKind, ...]
+    leaf_signs: bool = False
+
+    @property
+    def vendor(self) -> str:
+        """The first part of its code: `dcap` or `snp`."""
+        return self.code.partition(".")[0]
 
 
 _ROOT: Final = "SGX Root CA"
-PCK: Final = ChainKind("dcap.pck_chain", ("SGX PCK Certificate", "SGX PCK", _ROOT))
-PCK_CRL: Final = ChainKind("dcap.pck_crl_chain", ("SGX PCK", _ROOT))
-TCB_INFO: Final = ChainKind("dcap.tcb_info_chain", ("SGX TCB Signing", _ROOT))
-QE_IDENTITY: Final = ChainKind("dcap.qe_identity_chain", ("SGX TCB Signing", _ROOT))
+_P256: Final = KeyKind.P256
+_AMD_KEYS: Final = (KeyKind.P384, KeyKind.RSA4096, KeyKind.RSA4096)
+PCK: Final = ChainKind("dcap.pck_chain", ("SGX PCK Certificate", "SGX PCK", _ROOT), (_P256,) * 3)
+PCK_CRL: Final = ChainKind("dcap.pck_crl_chain", ("SGX PCK", _ROOT), (_P256,) * 2, leaf_signs=True)
+TCB_INFO: Final = ChainKind("dcap.tcb_info_chain", ("SGX TCB Signing", _ROOT), (_P256,) * 2)
+QE_IDENTITY: Final = ChainKind("dcap.qe_identity_chain", ("SGX TCB Signing", _ROOT), (_P256,) * 2)
+VCEK: Final = ChainKind("snp.vcek_chain", ("SEV-VCEK", "SEV-", "ARK-"), _AMD_KEYS)
+VLEK: Final = ChainKind("snp.vlek_chain", ("SEV-VLEK", "SEV-VLEK-", "ARK-"), _AMD_KEYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,52 +70,61 @@ class Chain:
 
     Attributes:
         certificates: Leaf first, root last.
-        key: The leaf's public key.
+        keys: Their public keys.
         root: The trusted root that it ends at.
         issued: The latest `notBefore`, UTC.
         expires: The earliest `notAfter`, UTC.
     """
 
-    certificates: tuple[x509.Certificate, ...]
-    key: ec.EllipticCurvePublicKey
+    certificates: tuple[Certificate, ...]
+    keys: tuple[PublicKey, ...]
     root: TrustRoot
     issued: datetime
     expires: datetime
 
     @property
-    def leaf(self) -> x509.Certificate:
+    def leaf(self) -> Certificate:
         """The first certificate."""
         return self.certificates[0]
 
     @property
-    def issuer(self) -> x509.Certificate:
+    def issuer(self) -> Certificate:
         """The second certificate: the leaf's issuer."""
         return self.certificates[1]
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A certificate, and what the rules ask of it."""
-
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePublicKey
-    common_name: str
-    signs: bool
+_Link = tuple[Certificate, PublicKey]
 
 
 class Certificates:
-    """The certificates of one verification: each parsed once, each signature verified once."""
+    """The certificates of one verification: each parsed once, each signature verified once.
 
-    def __init__(self, roots: TrustRoots) -> None:
+    Args:
+        roots: The roots that a chain may end at.
+        signatures: Where signatures are verified.
+    """
+
+    def __init__(self, roots: TrustRoots, signatures: Signatures) -> None:
         self._roots = roots
-        self._known: dict[bytes, _Known] = {}
-        self._issued: set[tuple[bytes, bytes]] = set()
+        self._decoded: dict[bytes, tuple[bytes, ...]] = {}
+        self._read: MutableMapping[bytes, _Link] = {}
+        self.signatures = signatures
 
-    def verify(self, pem: bytes, kind: ChainKind) -> tuple[Chain, tuple[Check, ...]]:
+    def beside(self) -> Certificates:
+        """Return what knows all that is known here, and adds nothing to it."""
+        other = Certificates(self._roots, self.signatures.beside())
+        other._read = ChainMap({}, self._read)
+        return other
+
+    def verify_pem(self, pem: bytes, kind: ChainKind) -> tuple[Chain, tuple[Check, ...]]:
+        """Verify a chain that is PEM text; see `verify`."""
+        return self.verify(self._blocks(pem, kind), kind)
+
+    def verify(self, ders: tuple[bytes, ...], kind: ChainKind) -> tuple[Chain, tuple[Check, ...]]:
         """Verify a chain.
 
         Args:
-            pem: The certificates, leaf first.
+            ders: The certificates, DER, leaf first.
             kind: What the chain has to look like.
 
         Returns:
@@ -114,34 +132,64 @@ class Certificates:
 
         Raises:
             MalformedEvidence: `<kind>.format`.
-            UntrustedEvidence: `dcap.chain.untrusted_root`, `<kind>.names`, `<kind>.usage`, `<kind>.signature`.
+            UntrustedEvidence: `dcap.chain.untrusted_root` or `snp.chain.untrusted_root`; `<kind>.names`,
+                `<kind>.usage`, `<kind>.signature`.
         """
         # 1
-        blocks = _blocks(pem, kind)
-        known = tuple(self._read(block, kind) for block in blocks)
+        links = self._links(ders, kind)
+        certificates, keys = (tuple(part) for part in zip(*links, strict=True))
         # 2
-        root, trusted = self._trusted_root(known[-1].key)
+        root, trusted = self._trusted_root(keys[-1], kind)
         # 3, 4, 5
-        checks = (trusted, _names(known, kind), _usage(known, kind), self._signatures(blocks, kind))
-        certificates = tuple(item.certificate for item in known)
-        issued = max(certificate.not_valid_before_utc for certificate in certificates)
-        expires = min(certificate.not_valid_after_utc for certificate in certificates)
-        return Chain(certificates, known[0].key, root, issued, expires), checks
+        checks = (trusted, _names(certificates, kind), _usage(certificates, kind), self._signed(links, kind))
+        issued = max(certificate.not_before for certificate in certificates)
+        expires = min(certificate.not_after for certificate in certificates)
+        return Chain(certificates, keys, root, issued, expires), checks
 
-    def _read(self, block: bytes, kind: ChainKind) -> _Known:
-        known = self._known.get(block)
-        if known is None:
+    def expect(self, pem: bytes, kind: ChainKind) -> None:
+        """Announce the signatures of a chain that will be verified.
+
+        Raises:
+            MalformedEvidence: `<kind>.format`.
+        """
+        for child, issuer in _with_issuers(self._links(self._blocks(pem, kind), kind)):
+            self.signatures.expect(issuer[1], child[0].signed.signature, child[0].signed.content)
+
+    def leaf_key(self, pem: bytes, kind: ChainKind) -> PublicKey:
+        """Return the key of a chain's leaf, of which nothing is verified.
+
+        Raises:
+            MalformedEvidence: `<kind>.format`.
+        """
+        return self._links(self._blocks(pem, kind), kind)[0][1]
+
+    def _blocks(self, pem: bytes, kind: ChainKind) -> tuple[bytes, ...]:
+        blocks = self._decoded.get(pem)
+        if blocks is None:
             try:
-                known = self._known[block] = _know(x509.load_pem_x509_certificate(block))
-            except X509_ERRORS as error:
-                raise _malformed(kind, str(error)) from error
-        return known
+                blocks = self._decoded[pem] = pem_blocks(pem)
+            except MalformedEvidence as error:
+                raise _malformed(kind, error.message) from error
+        return blocks
 
-    def _trusted_root(self, key: ec.EllipticCurvePublicKey) -> tuple[TrustRoot, Check]:
-        found = TrustRoot.of(key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
-        root = self._roots.find(found.point)
+    def _links(self, ders: tuple[bytes, ...], kind: ChainKind) -> tuple[_Link, ...]:
+        if len(ders) != len(kind.phrases):
+            raise _malformed(kind, f"expected {len(kind.phrases)} certificates, found {len(ders)}")
+        return tuple(self._link(der, wanted, kind) for der, wanted in zip(ders, kind.keys, strict=True))
+
+    def _link(self, der: bytes, wanted: KeyKind, kind: ChainKind) -> _Link:
+        link = self._read.get(der)
+        if link is None:
+            link = self._read[der] = _parse(der, kind)
+        if link[1].kind is not wanted:
+            raise _malformed(kind, f"expected a key of {wanted.value}, found one of {link[1].kind.value}")
+        return link
+
+    def _trusted_root(self, key: PublicKey, kind: ChainKind) -> tuple[TrustRoot, Check]:
+        found = TrustRoot.of(key.data)
+        root = self._roots.find(key.data)
         check = require(
-            "dcap.chain.untrusted_root",
+            f"{kind.vendor}.chain.untrusted_root",
             holds=root is not None,
             expected=f"a chain to {' or '.join(sorted(self._roots.names))}",
             actual=f"a chain to {found.name}",
@@ -149,10 +197,8 @@ class Certificates:
         )
         return found, check
 
-    def _signatures(self, blocks: tuple[bytes, ...], kind: ChainKind) -> Check:
-        holds = all(
-            self._is_issued(child, issuer) for child, issuer in zip(blocks, (*blocks[1:], blocks[-1]), strict=True)
-        )
+    def _signed(self, links: tuple[_Link, ...], kind: ChainKind) -> Check:
+        holds = all(self._is_issued(child[0], *issuer) for child, issuer in _with_issuers(links))
         return require(
             f"{kind.code}.signature",
             holds=holds,
@@ -161,35 +207,28 @@ class Certificates:
             remedy=_REMEDY,
         )
 
-    def _is_issued(self, child: bytes, issuer: bytes) -> bool:
-        """Compare the names and verify the signature."""
-        if (child, issuer) not in self._issued:
-            try:
-                self._known[child].certificate.verify_directly_issued_by(self._known[issuer].certificate)
-            except (InvalidSignature, *X509_ERRORS):
-                return False
-            self._issued.add((child, issuer))
-        return True
+    def _is_issued(self, child: Certificate, issuer: Certificate, key: PublicKey) -> bool:
+        return child.issuer == issuer.subject and self.signatures.is_signed(child.signed, key)
 
 
-def _blocks(pem: bytes, kind: ChainKind) -> tuple[bytes, ...]:
-    blocks = tuple(_BLOCK.findall(pem)) if len(pem) <= CHAIN_SIZE_CAP else ()
-    if len(blocks) != len(kind.phrases):
-        raise _malformed(kind, f"expected {len(kind.phrases)} PEM certificates, found {len(blocks)}")
-    return blocks
+def _with_issuers(links: tuple[_Link, ...]) -> Iterator[tuple[_Link, _Link]]:
+    yield from pairwise(links)
+    yield links[-1], links[-1]
 
 
-def _know(certificate: x509.Certificate) -> _Known:
-    key = certificate.public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise TypeError("expected P-256 keys, found another kind")
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    common_name = str(names[0].value) if len(names) == 1 else ""
-    return _Known(certificate, key, common_name, _may_sign_certificates(certificate))
+def _parse(der: bytes, kind: ChainKind) -> _Link:
+    try:
+        certificate = Certificate.parse(der)
+    except MalformedEvidence as error:
+        raise _malformed(kind, error.message) from error
+    key = PublicKey.of(certificate.public_key)
+    if key is None:
+        raise _malformed(kind, "expected keys of P-256, P-384 or RSA-4096, found another kind")
+    return certificate, key
 
 
-def _names(known: tuple[_Known, ...], kind: ChainKind) -> Check:
-    found = tuple(item.common_name for item in known)
+def _names(certificates: tuple[Certificate, ...], kind: ChainKind) -> Check:
+    found = tuple(certificate.common_name for certificate in certificates)
     phrased = all(phrase in name for phrase, name in zip(kind.phrases, found, strict=True))
     return require(
         f"{kind.code}.names",
@@ -200,25 +239,15 @@ def _names(known: tuple[_Known, ...], kind: ChainKind) -> Check:
     )
 
 
-def _usage(known: tuple[_Known, ...], kind: ChainKind) -> Check:
-    leaf_signs = kind is PCK_CRL
-    found = tuple(item.signs for item in known)
+def _usage(certificates: tuple[Certificate, ...], kind: ChainKind) -> Check:
+    found = tuple(certificate.may_sign_certificates for certificate in certificates)
     return require(
         f"{kind.code}.usage",
-        holds=found == (leaf_signs, *[True] * (len(known) - 1)),
-        expected="CAs only" if leaf_signs else "CAs that may sign certificates, and a leaf that may not",
+        holds=found == (kind.leaf_signs, *[True] * (len(certificates) - 1)),
+        expected="CAs only" if kind.leaf_signs else "CAs that may sign certificates, and a leaf that may not",
         actual=", ".join("CA" if signs else "no CA" for signs in found),
         remedy=_REMEDY,
     )
-
-
-def _may_sign_certificates(certificate: x509.Certificate) -> bool:
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return False
-    return constraints.ca and usage.key_cert_sign
 
 
 def _malformed(kind: ChainKind, found: str) -> MalformedEvidence:

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from adyton.attest.chains import PCK_CRL, QE_IDENTITY, TCB_INFO, Certificates, Chain, ChainKind
-from adyton.attest.require import require, verifies
+from adyton.attest.require import require
 from adyton.attest.result import CollateralItem
-from adyton.attest.revocation import RevocationList
-from adyton.attest.roots import TrustRoot, TrustRoots
+from adyton.attest.revocation import Revocations
+from adyton.attest.roots import TrustRoot
+from adyton.attest.signatures import raw_signature
 from adyton.formats.check import Check, Outcome
 from adyton.formats.collateral import Collateral
 from adyton.formats.tcb import QeIdentity, TcbInfo
@@ -45,22 +46,25 @@ class Endorsements:
 
     tcb_info: TcbInfo
     qe_identity: QeIdentity
-    root_crl: RevocationList
-    pck_crl: RevocationList
+    root_crl: Revocations
+    pck_crl: Revocations
     root: TrustRoot
     items: tuple[CollateralItem, ...]
     certificates: Certificates
     checks: tuple[Check, ...]
 
 
-def verify_endorsements(collateral: Collateral, roots: TrustRoots) -> Endorsements:
+def verify_endorsements(collateral: Collateral, certificates: Certificates) -> Endorsements:
     """Verify endorsements.
+
+    Args:
+        collateral: The endorsements as received.
+        certificates: Where chains and signatures are verified, and which roots are trusted.
 
     Raises:
         MalformedEvidence: A document, a list or a chain is not in its format.
         UntrustedEvidence: A chain, a signature or a revocation fails; the code names it.
     """
-    certificates = Certificates(roots)
     # 1
     tcb_chain, tcb_checks = _signed(
         certificates, TCB_INFO, collateral.tcb_info_chain, collateral.tcb_info, collateral.tcb_info_signature
@@ -77,15 +81,15 @@ def verify_endorsements(collateral: Collateral, roots: TrustRoots) -> Endorsemen
     qe_identity = QeIdentity.parse(collateral.qe_identity)
     same_root = _same_root(tcb_chain, qe_chain)
     # 3
-    root_crl = RevocationList.parse(collateral.root_crl, "dcap.root_crl")
-    root_checks = (root_crl.require_issuer(tcb_chain.certificates[-1]),)
+    root_crl = Revocations.parse(collateral.root_crl, "dcap.root_crl")
+    root_checks = (root_crl.require_issuer(tcb_chain.certificates[-1], tcb_chain.keys[-1], certificates.signatures),)
     # 4
     revocations = tuple(
         root_crl.require_not_revoked(chain.leaf, f"{kind.code}.revoked")
         for chain, kind in ((tcb_chain, TCB_INFO), (qe_chain, QE_IDENTITY))
     )
     # 5
-    pck_crl = RevocationList.parse(collateral.pck_crl, "dcap.pck_crl")
+    pck_crl = Revocations.parse(collateral.pck_crl, "dcap.pck_crl")
     pck_checks = tuple(_pck_crl_chain(certificates, collateral.pck_crl_chain, pck_crl, root_crl))
     return Endorsements(
         tcb_info=tcb_info,
@@ -102,9 +106,9 @@ def verify_endorsements(collateral: Collateral, roots: TrustRoots) -> Endorsemen
 def _signed(
     certificates: Certificates, kind: ChainKind, pem: bytes, document: bytes, signature: bytes
 ) -> tuple[Chain, tuple[Check, ...]]:
-    chain, checks = certificates.verify(pem, kind)
+    chain, checks = certificates.verify_pem(pem, kind)
     name = kind.code.removesuffix("_chain")
-    holds = verifies(chain.key, signature, document)
+    holds = certificates.signatures.verifies(chain.keys[0], raw_signature(signature), document)
     signed = require(
         f"{name}.signature",
         holds=holds,
@@ -126,23 +130,23 @@ def _same_root(one: Chain, other: Chain) -> Check:
 
 
 def _pck_crl_chain(
-    certificates: Certificates, pem: bytes, pck_crl: RevocationList, root_crl: RevocationList
+    certificates: Certificates, pem: bytes, pck_crl: Revocations, root_crl: Revocations
 ) -> Iterator[Check]:
     if not pem:
         yield Check(PCK_CRL.code, Outcome.NOT_APPLICABLE, "the list's chain, if it was sent", "it was not sent")
         return
-    chain, checks = certificates.verify(pem, PCK_CRL)
+    chain, checks = certificates.verify_pem(pem, PCK_CRL)
     yield from checks
     yield root_crl.require_not_revoked(chain.leaf, f"{PCK_CRL.code}.revoked")
-    yield pck_crl.require_issuer(chain.leaf)
+    yield pck_crl.require_issuer(chain.leaf, chain.keys[0], certificates.signatures)
 
 
 def _items(
     collateral: Collateral,
     tcb_info: TcbInfo,
     qe_identity: QeIdentity,
-    root_crl: RevocationList,
-    pck_crl: RevocationList,
+    root_crl: Revocations,
+    pck_crl: Revocations,
     tcb_chain: Chain,
     qe_chain: Chain,
 ) -> Iterator[CollateralItem]:

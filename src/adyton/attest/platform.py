@@ -18,23 +18,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from adyton.attest.chains import PCK, Chain
+from adyton.attest.chains import PCK, Certificates, Chain
 from adyton.attest.endorsements import Endorsements
-from adyton.attest.require import X509_ERRORS, load_point, require, verifies
+from adyton.attest.require import require
 from adyton.attest.result import CollateralFacts, CollateralItem, Tcb
+from adyton.attest.signatures import LoadedKey, PublicKey, Signatures, raw_signature
 from adyton.attest.tcb import evaluate, module_identity
 from adyton.errors import MalformedEvidence, UntrustedEvidence
 from adyton.formats.check import Check, Outcome
-from adyton.formats.pck import SGX_EXTENSION_OID, PckExtension
-from adyton.formats.quote import CertificationType, Quote, Tee
+from adyton.formats.pck import SGX_EXTENSION, PckExtension
+from adyton.formats.quote import CertificationType, PlatformCertification, Quote, Tee
 from adyton.formats.sgx import ReportBody
 from adyton.formats.tcb import QeIdentity, TcbInfo
 from adyton.formats.tdx import TdReport
+from adyton.formats.x509 import Certificate
 
-_SGX_EXTENSION: Final = x509.ObjectIdentifier(SGX_EXTENSION_OID)
 _EXPECTED_TCB_INFO: Final = {Tee.SGX: "SGX", Tee.TDX: "TDX"}
 _EXPECTED_QE: Final = {Tee.SGX: "QE", Tee.TDX: "TD_QE"}
 _COLLECT_AGAIN: Final = "collect the quote again; if it stays so, its platform is not to be trusted"
@@ -53,29 +51,38 @@ class VerifiedPlatform:
         checks: Every check of endorsements and platform, in order; all passed.
     """
 
-    attestation_key: ec.EllipticCurvePublicKey
+    attestation_key: LoadedKey
     platform: PckExtension
     tcb: Tcb
     collateral: CollateralFacts
     checks: tuple[Check, ...]
 
 
-def verify_platform(quote: Quote, endorsements: Endorsements) -> VerifiedPlatform:
+def verify_platform(
+    quote: Quote, pck_chain: bytes, endorsements: Endorsements, certificates: Certificates
+) -> VerifiedPlatform:
     """Verify the platform under a quote.
+
+    Args:
+        quote: The quote.
+        pck_chain: The PCK chain from a PCCS, PEM, for a quote that carries none; else empty.
+        endorsements: The verified endorsements.
+        certificates: Where chains and signatures are verified.
 
     Raises:
         MalformedEvidence: The PCK chain or the PCK extension is not in its format.
         UntrustedEvidence: A rule fails; the code names it.
     """
     # 1
-    chain, chain_checks = _pck_chain(quote, endorsements)
+    pem = quote.qe.data if quote.qe.kind is CertificationType.PCK_CHAIN else pck_chain
+    chain, chain_checks = _pck_chain(quote, pem, endorsements, certificates)
     # 2
-    revocation_checks = tuple(_not_revoked(chain, endorsements))
+    revocation_checks = tuple(_not_revoked(chain, endorsements, certificates.signatures))
     # 3
     platform = _extension(chain.leaf)
-    fit_checks = tuple(_fits(quote.tee, platform, endorsements))
+    fit_checks = (*_fits(quote.tee, platform, endorsements), _same_platform(quote, platform))
     # 4
-    key, key_checks = _attestation_key(quote, chain.key)
+    key, key_checks = _attestation_key(quote, chain.keys[0], certificates.signatures)
     # 5
     qe_check = _vendors_qe(quote.qe.report, endorsements.qe_identity)
     # 6
@@ -87,7 +94,7 @@ def verify_platform(quote: Quote, endorsements: Endorsements) -> VerifiedPlatfor
         key,
         platform,
         tcb,
-        _facts(quote.qe.data, chain, endorsements),
+        _facts(pem, chain, endorsements),
         (
             *endorsements.checks,
             *chain_checks,
@@ -101,15 +108,17 @@ def verify_platform(quote: Quote, endorsements: Endorsements) -> VerifiedPlatfor
     )
 
 
-def _pck_chain(quote: Quote, endorsements: Endorsements) -> tuple[Chain, tuple[Check, ...]]:
+def _pck_chain(
+    quote: Quote, pem: bytes, endorsements: Endorsements, certificates: Certificates
+) -> tuple[Chain, tuple[Check, ...]]:
     carried = require(
         "dcap.certification.unsupported",
-        holds=quote.qe.kind is CertificationType.PCK_CHAIN,
-        expected="a quote that carries its PCK chain (certification data type 5)",
-        actual=f"type {quote.qe.kind.value}",
-        remedy="have the platform's quote provider add the chain, as it does when a PCCS is configured",
+        holds=bool(pem) and quote.qe.kind is not CertificationType.PCK_LEAF,
+        expected="a quote that carries its PCK chain (certification data type 5), or the chain beside the collateral",
+        actual=f"certification data type {quote.qe.kind.value}, and {'a' if pem else 'no'} chain",
+        remedy="have the platform's quote provider add the chain, or fetch it from a PCCS with the collateral",
     )
-    chain, checks = endorsements.certificates.verify(quote.qe.data, PCK)
+    chain, checks = certificates.verify_pem(pem, PCK)
     same_root = require(
         "dcap.pck_chain.root",
         holds=chain.root == endorsements.root,
@@ -120,20 +129,17 @@ def _pck_chain(quote: Quote, endorsements: Endorsements) -> tuple[Chain, tuple[C
     return chain, (carried, *checks, same_root)
 
 
-def _not_revoked(chain: Chain, endorsements: Endorsements) -> Iterator[Check]:
+def _not_revoked(chain: Chain, endorsements: Endorsements, signatures: Signatures) -> Iterator[Check]:
     yield endorsements.root_crl.require_not_revoked(chain.issuer, "dcap.pck_ca.revoked")
-    yield endorsements.pck_crl.require_issuer(chain.issuer)
+    yield endorsements.pck_crl.require_issuer(chain.issuer, chain.keys[1], signatures)
     yield endorsements.pck_crl.require_not_revoked(chain.leaf, "dcap.pck.revoked")
 
 
-def _extension(leaf: x509.Certificate) -> PckExtension:
-    try:
-        extension = leaf.extensions.get_extension_for_oid(_SGX_EXTENSION).value
-    except X509_ERRORS as error:
-        raise _no_extension() from error
-    if not isinstance(extension, x509.UnrecognizedExtension):
+def _extension(leaf: Certificate) -> PckExtension:
+    extension = leaf.extensions.get(SGX_EXTENSION)
+    if extension is None:
         raise _no_extension()
-    return PckExtension.parse(extension.value)
+    return PckExtension.parse(extension)
 
 
 def _no_extension() -> MalformedEvidence:
@@ -153,11 +159,24 @@ def _fits(tee: Tee, platform: PckExtension, endorsements: Endorsements) -> Itera
         yield require(name, holds=expected == actual, expected=expected, actual=actual, remedy=_OTHER_COLLATERAL)
 
 
-def _attestation_key(
-    quote: Quote, pck: ec.EllipticCurvePublicKey
-) -> tuple[ec.EllipticCurvePublicKey, tuple[Check, Check]]:
+def _same_platform(quote: Quote, platform: PckExtension) -> Check:
+    """A PCK chain from elsewhere is of the provisioning enclave that the quote names (types 1 to 3)."""
+    name = "dcap.certification.pce_id"
+    if quote.qe.kind is CertificationType.PCK_CHAIN:
+        return Check(name, Outcome.NOT_APPLICABLE, "a platform that is named beside its chain", "the quote carries it")
+    named = PlatformCertification.parse(quote.qe.kind, quote.qe.data)
+    return require(
+        name,
+        holds=named.pce_id == platform.pce_id,
+        expected=platform.pce_id.hex(),
+        actual=named.pce_id.hex(),
+        remedy="fetch the PCK chain of the platform that made this quote",
+    )
+
+
+def _attestation_key(quote: Quote, pck: PublicKey, signatures: Signatures) -> tuple[LoadedKey, tuple[Check, Check]]:
     report = quote.qe.report
-    signed = verifies(pck, quote.qe.signature, report.to_bytes())
+    signed = signatures.verifies(pck, raw_signature(quote.qe.signature), report.to_bytes())
     signature = require(
         "dcap.qe.report_signature",
         holds=signed,
@@ -173,7 +192,7 @@ def _attestation_key(
         actual=report.report_data.hex(),
         remedy=_COLLECT_AGAIN,
     )
-    key = load_point(quote.attestation_key)
+    key = PublicKey.p256(quote.attestation_key).load()
     if key is None:
         raise UntrustedEvidence(
             "dcap.qe.attestation_key", "expected a point of P-256, found another", remedy=_COLLECT_AGAIN
@@ -230,15 +249,7 @@ def _vendors_module(body: ReportBody | TdReport, tcb_info: TcbInfo) -> Check:
 
 def _facts(pck_pem: bytes, chain: Chain, endorsements: Endorsements) -> CollateralFacts:
     pck = CollateralItem("pck_chain", hashlib.sha256(pck_pem).digest(), chain.issued, chain.expires)
-    items = (pck, *endorsements.items)
-    named = b"".join(item.name.encode() + b"\x00" + item.digest for item in items)
-    return CollateralFacts(
-        items=items,
-        digest=hashlib.sha256(named).digest(),
-        tcb_info_version=endorsements.tcb_info.version,
-        root_crl_number=endorsements.root_crl.number,
-        pck_crl_number=endorsements.pck_crl.number,
-        earliest_issue=min(item.issued for item in items),
-        latest_issue=max(item.issued for item in items),
-        earliest_expiry=min(item.expires for item in items),
+    numbers = (("root_crl", endorsements.root_crl.number), ("pck_crl", endorsements.pck_crl.number))
+    return CollateralFacts.of(
+        (pck, *endorsements.items), crl_numbers=numbers, tcb_info_version=endorsements.tcb_info.version
     )

@@ -10,93 +10,94 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from adyton.attest.require import X509_ERRORS, require
+from adyton.attest.require import require
+from adyton.attest.signatures import PublicKey, Signatures
 from adyton.errors import MalformedEvidence
 from adyton.formats.check import Check, Outcome
+from adyton.formats.x509 import Certificate, RevocationList
 
 _REMEDY: Final = "fetch the revocation list again from its issuer"
-_PARTIAL: Final = (x509.DeltaCRLIndicator, x509.IssuingDistributionPoint)
 
 
 @dataclass(frozen=True, slots=True)
-class RevocationList:
+class Revocations:
     """A list that parses; whose it is has still to be verified.
 
     Attributes:
         code: Prefix of its checks, such as `dcap.root_crl`.
         crl: The list.
-        number: Its CRL number.
-        issued: `thisUpdate`, UTC.
-        expires: `nextUpdate`, UTC.
     """
 
     code: str
-    crl: x509.CertificateRevocationList
-    number: int
-    issued: datetime
-    expires: datetime
+    crl: RevocationList
 
     @classmethod
-    def parse(cls, data: bytes, code: str) -> RevocationList:
+    def parse(cls, data: bytes, code: str) -> Revocations:
         """Read a list from DER.
 
         Raises:
             MalformedEvidence: `<code>.format`.
         """
         try:
-            crl = x509.load_der_x509_crl(data)
-            crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
-            number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-            partial = [extension for extension in crl.extensions if isinstance(extension.value, _PARTIAL)]
-            unknown = [e for e in crl.extensions if e.critical and isinstance(e.value, x509.UnrecognizedExtension)]
-            expires = crl.next_update_utc
-        except X509_ERRORS as error:
-            raise _malformed(code, str(error)) from error
-        if expires is None or partial or unknown:
-            raise _malformed(code, "it has no end date, or it covers a part of the certificates only")
-        return cls(code, crl, number, crl.last_update_utc, expires)
+            return cls(code, RevocationList.parse(data))
+        except MalformedEvidence as error:
+            raise _malformed(code, error.message) from error
 
-    def require_issuer(self, issuer: x509.Certificate) -> Check:
+    @property
+    def number(self) -> int:
+        """Its CRL number."""
+        return self.crl.number
+
+    @property
+    def issued(self) -> datetime:
+        """`thisUpdate`, UTC."""
+        return self.crl.issued
+
+    @property
+    def expires(self) -> datetime:
+        """`nextUpdate`, UTC."""
+        return self.crl.expires
+
+    def require_issuer(self, issuer: Certificate, key: PublicKey, signatures: Signatures) -> Check:
         """Verify that the list is this CA's.
+
+        Args:
+            issuer: The CA's certificate.
+            key: The CA's public key.
+            signatures: Where the list's signature is verified.
 
         Raises:
             UntrustedEvidence: `<code>.issuer` if it is another's, or its signature does not verify.
         """
-        key = issuer.public_key()
         named = self.crl.issuer == issuer.subject
-        signed = named and isinstance(key, ec.EllipticCurvePublicKey) and self._is_signed_by(key)
-        if signed:
-            return Check(f"{self.code}.issuer", Outcome.PASSED, "a list that its own CA issued and signed", "it is")
+        signed = named and signatures.is_signed(self.crl.signed, key)
         return require(
             f"{self.code}.issuer",
-            holds=False,
-            expected=f"a list signed by {issuer.subject.rfc4514_string()}",
-            actual=self.crl.issuer.rfc4514_string() + (", whose signature does not verify" if named else ""),
+            holds=signed,
+            expected=f"a list that {issuer.common_name} issued and signed",
+            actual="it is" if signed else "a signature that does not verify" if named else "a list of another issuer",
             remedy=_REMEDY,
         )
 
-    def _is_signed_by(self, key: ec.EllipticCurvePublicKey) -> bool:
-        try:
-            return self.crl.is_signature_valid(key)
-        except X509_ERRORS:
-            return False
-
-    def require_not_revoked(self, certificate: x509.Certificate, name: str) -> Check:
+    def require_not_revoked(self, certificate: Certificate, name: str) -> Check:
         """Verify that a certificate of this list's issuer is not on it.
 
         Raises:
             UntrustedEvidence: `<name>` if it is revoked.
+            MalformedEvidence: `<code>.format` if an entry is not one.
         """
-        revoked = self.crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
-        serial = f"serial {certificate.serial_number:x}"
+        try:
+            revoked = self.crl.revoked_at(certificate.serial)
+        except MalformedEvidence as error:
+            raise _malformed(self.code, error.message) from error
+        serial = f"serial {certificate.serial:x}"
+        if revoked is None:
+            return Check(name, Outcome.PASSED, "a certificate that is not revoked", serial)
         return require(
             name,
-            holds=revoked is None,
+            holds=False,
             expected="a certificate that is not revoked",
-            actual=serial if revoked is None else f"{serial}, revoked {revoked.revocation_date_utc:%Y-%m-%dT%H:%M:%SZ}",
+            actual=f"{serial}, revoked {revoked:%Y-%m-%dT%H:%M:%SZ}",
             remedy="the vendor has withdrawn this certificate: take the platform out of service",
         )
 

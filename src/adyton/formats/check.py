@@ -39,6 +39,8 @@ class Check:
         expected: What the rule asks for, in words or hex.
         actual: What was found.
         remedy: What to do when it failed; empty when it passed.
+        where: The place in the evidence or the endorsements that was looked at, such as `quote bytes 112 to 143`; empty
+            where it is no single place.
     """
 
     id: str
@@ -46,6 +48,7 @@ class Check:
     expected: str
     actual: str
     remedy: str = ""
+    where: str = ""
 
     @property
     def holds(self) -> bool:

@@ -34,6 +34,8 @@ class Collateral:
         root_crl: The root's revocation list, DER.
         pck_crl: The PCK CA's revocation list, DER.
         pck_crl_chain: The PCK CA's certificates, PEM, leaf first; empty if they were not sent.
+        pck_chain: The platform's PCK certificate and its issuers, PEM, leaf first, for quotes that carry none; else
+            empty.
     """
 
     tcb_info: bytes
@@ -45,6 +47,7 @@ class Collateral:
     root_crl: bytes
     pck_crl: bytes
     pck_crl_chain: bytes = b""
+    pck_chain: bytes = b""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -68,12 +71,15 @@ class Collateral:
             root_crl=_crl(document.root_crl or document.root_ca_crl or "", "root"),
             pck_crl=_crl(document.pck_crl, "PCK"),
             pck_crl_chain=(document.pck_crl_issuer_chain or "").encode(),
+            pck_chain=(document.pck_certificate_chain or "").encode(),
         )
 
     def to_bytes(self) -> bytes:
         """Return a collateral file with the revocation lists as hex of DER."""
+        pck_chain = {"pck_certificate_chain": self.pck_chain.decode()} if self.pck_chain else {}
         return msgspec.json.encode(
             {
+                **pck_chain,
                 "pck_crl_issuer_chain": self.pck_crl_chain.decode(),
                 "root_ca_crl": self.root_crl.hex(),
                 "pck_crl": self.pck_crl.hex(),
@@ -98,6 +104,7 @@ class _CollateralFile(msgspec.Struct, frozen=True):
     root_crl: str | None = None
     root_ca_crl: str | None = None
     pck_crl_issuer_chain: str | None = None
+    pck_certificate_chain: str | None = None
 
 
 def _crl(text: str, whose: str) -> bytes:

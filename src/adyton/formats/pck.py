@@ -15,7 +15,8 @@ from adyton.errors import MalformedEvidence
 from adyton.formats import der
 
 SGX_EXTENSION_OID: Final = "1.2.840.113741.1.13.1"
-_PREFIX: Final = bytes.fromhex("2a864886f84d010d01")  # the same OID, DER content
+SGX_EXTENSION: Final = bytes.fromhex("2a864886f84d010d01")
+"""The same identifier as a certificate carries it: the content of its DER."""
 _PPID, _TCB, _PCE_ID, _FMSPC, _SGX_TYPE, _INSTANCE_ID, _CONFIGURATION = range(1, 8)
 _COMPONENTS: Final = 16
 _PCE_SVN, _CPU_SVN = 17, 18
@@ -59,9 +60,9 @@ class PckExtension:
         Raises:
             MalformedEvidence: `der.*`; `pck.extension.field` if a field is missing, unknown or there twice.
         """
-        fields = _fields(der.parse(data), _PREFIX, required=(_PPID, _TCB, _PCE_ID, _FMSPC, _SGX_TYPE), last=7)
+        fields = _fields(der.parse(data), SGX_EXTENSION, required=(_PPID, _TCB, _PCE_ID, _FMSPC, _SGX_TYPE), last=7)
         versions = (*range(1, _COMPONENTS + 1), _PCE_SVN, _CPU_SVN)
-        tcb = _fields(fields[_TCB], _PREFIX + bytes([_TCB]), required=versions, last=_CPU_SVN)
+        tcb = _fields(fields[_TCB], SGX_EXTENSION + bytes([_TCB]), required=versions, last=_CPU_SVN)
         instance, configuration = fields.get(_INSTANCE_ID), fields.get(_CONFIGURATION)
         flags = {} if configuration is None else _flags(configuration)
         return cls(
@@ -80,22 +81,21 @@ class PckExtension:
 
 
 def _flags(configuration: der.Element) -> dict[int, bool]:
-    flags = _fields(configuration, _PREFIX + bytes([_CONFIGURATION]), required=(), last=_SMT_ENABLED)
+    flags = _fields(configuration, SGX_EXTENSION + bytes([_CONFIGURATION]), required=(), last=_SMT_ENABLED)
     return {number: element.boolean() for number, element in flags.items()}
 
 
 def _fields(sequence: der.Element, prefix: bytes, *, required: tuple[int, ...], last: int) -> dict[int, der.Element]:
     """Return a SEQUENCE of (OID, value) pairs by the last arc of their OIDs."""
+    head = bytes([der.Tag.OID, len(prefix) + 1]) + prefix
+    end = len(head) + 1
     found: dict[int, der.Element] = {}
     for pair in sequence.children():
-        parts = pair.children()
-        if len(parts) != 2:
-            raise _malformed(f"expected pairs of an OID and a value, found {len(parts)} parts")
-        oid = parts[0].expect(der.Tag.OID)
-        number = oid[-1] if oid[:-1] == prefix else 0
+        content = pair.expect(der.Tag.SEQUENCE)
+        number = content[end - 1] if len(content) > end and content.startswith(head) else 0
         if not 1 <= number <= last or number in found:
-            raise _malformed(f"the field with OID content {oid.hex()} is unknown, or there twice")
-        found[number] = parts[1]
+            raise _malformed(f"the field {content[:end].hex()} is unknown, or there twice")
+        found[number] = der.parse(content[end:])
     missing = [number for number in required if number not in found]
     if missing:
         raise _malformed(f"fields {missing} under OID content {prefix.hex()} are missing")

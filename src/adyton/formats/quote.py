@@ -18,7 +18,7 @@ from typing import Final, Self
 from adyton.errors import MalformedEvidence
 from adyton.formats.cursor import Cursor
 from adyton.formats.sgx import REPORT_BODY_SIZE, ReportBody
-from adyton.formats.tdx import TD_REPORT_10_SIZE, TD_REPORT_15_SIZE, TdReport
+from adyton.formats.tdx import TD_REPORT_10_SIZE, TD_REPORT_15_EX_SIZE, TD_REPORT_15_SIZE, TdReport
 
 QUOTE_SIZE_CAP: Final = 64 * 1024
 HEADER_SIZE: Final = 48
@@ -47,12 +47,55 @@ class CertificationType(IntEnum):
     PCK_CHAIN = 5
 
 
+_PPID_SIZES: Final = {
+    CertificationType.PPID_PLAIN: 16,
+    CertificationType.PPID_RSA2048_OAEP: 256,
+    CertificationType.PPID_RSA3072_OAEP: 384,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformCertification:
+    """Certification data of types 1 to 3: it names the platform, and a PCCS knows its PCK chain.
+
+    Attributes:
+        kind: How the PPID is given.
+        ppid: The platform's provisioning id, encrypted in types 2 and 3.
+        cpu_svn: The platform's CPUSVN, 16 bytes.
+        pce_svn: Security version of the provisioning certification enclave.
+        pce_id: 2 bytes.
+    """
+
+    kind: CertificationType
+    ppid: bytes
+    cpu_svn: bytes
+    pce_svn: int
+    pce_id: bytes
+
+    @classmethod
+    def parse(cls, kind: CertificationType, data: bytes) -> Self:
+        """Read certification data.
+
+        Raises:
+            MalformedEvidence: `dcap.certification.length`, `.trailing`; `dcap.certification.type` for a type that
+                carries certificates.
+        """
+        cursor = Cursor(data, code="dcap.certification", what="certification data")
+        if kind not in _PPID_SIZES:
+            raise cursor.malformed("type", f"expected type 1, 2 or 3, found {kind.value}")
+        ppid = cursor.take(_PPID_SIZES[kind], "the PPID")
+        found = cls(kind, ppid, cursor.take(16, "CPUSVN"), cursor.uint(2, "PCESVN"), cursor.take(2, "PCEID"))
+        cursor.finish()
+        return found
+
+
 class BodyType(IntEnum):
     """What follows the header of a v5 quote."""
 
     SGX_ENCLAVE = 1
     TD_10 = 2
     TD_15 = 3
+    TD_15_EX = 4
 
 
 _TEE_TYPES: Final = {0x00000000: Tee.SGX, 0x00000081: Tee.TDX}
@@ -61,6 +104,7 @@ _BODY_SIZES: Final = {
     BodyType.SGX_ENCLAVE: REPORT_BODY_SIZE,
     BodyType.TD_10: TD_REPORT_10_SIZE,
     BodyType.TD_15: TD_REPORT_15_SIZE,
+    BodyType.TD_15_EX: TD_REPORT_15_EX_SIZE,
 }
 
 
@@ -246,6 +290,8 @@ class Quote:
         """The body's type in the numbering of v5."""
         if isinstance(self.body, ReportBody):
             return BodyType.SGX_ENCLAVE
+        if self.body.extension is not None:
+            return BodyType.TD_15_EX
         return BodyType.TD_10 if self.body.tee_tcb_svn2 is None else BodyType.TD_15
 
 
@@ -259,8 +305,8 @@ def _parse_body(header: QuoteHeader, cursor: Cursor) -> ReportBody | TdReport:
 
 def _parse_descriptor(header: QuoteHeader, cursor: Cursor) -> BodyType:
     number, size = cursor.uint(2, "the body's type"), cursor.uint(4, "the body's size")
-    if not BodyType.SGX_ENCLAVE <= number <= BodyType.TD_15:
-        raise cursor.malformed("body_type", f"expected body type 1, 2 or 3, found {number}")
+    if not BodyType.SGX_ENCLAVE <= number <= BodyType.TD_15_EX:
+        raise cursor.malformed("body_type", f"expected body type 1 to 4, found {number}")
     kind = BodyType(number)
     if size != _BODY_SIZES[kind] or (kind is BodyType.SGX_ENCLAVE) != (header.tee is Tee.SGX):
         raise cursor.malformed("body_type", f"body type {number} of {size} bytes does not fit TEE {header.tee}")

@@ -309,7 +309,7 @@ def _components(components: list[_Component] | None, what: str) -> tuple[int, ..
     if components is None or len(components) != _COMPONENTS:
         found = 0 if components is None else len(components)
         raise malformed("tcb_info.format", f"expected {_COMPONENTS} {what} components in a TCB level, found {found}")
-    return tuple(component.svn for component in components)
+    return tuple([component.svn for component in components])
 
 
 def _named_components(tcb: _PlatformTcb) -> tuple[int, ...]:

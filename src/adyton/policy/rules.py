@@ -105,7 +105,7 @@ def tcb_info_version(evidence: AuthenticQuote, policy: AppraisalPolicy) -> Check
     version = evidence.collateral.tcb_info_version
     return check(
         "collateral.tcb_info_version",
-        holds=version >= 3,
+        holds=version == 3,
         expected="TCB info version 3",
         actual=f"version {version}",
         remedy="fetch the TCB info with version 4 of the vendor's API",

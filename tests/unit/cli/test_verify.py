@@ -54,7 +54,7 @@ def test_an_acceptable_quote_exits_0_and_is_one_json_object(run, files):
     }
     assert shown["collateral"]["expired"] is False
     assert shown["claims"]["measurement"] == ENCLAVE.mr_enclave.hex()
-    assert {"id", "outcome", "expected", "actual", "remedy"} == set(shown["checks"][0])
+    assert {"id", "outcome", "expected", "actual", "remedy", "where"} == set(shown["checks"][0])
 
 
 def test_a_debug_enclave_exits_1_and_the_check_says_why(run, tmp_path):

@@ -11,10 +11,15 @@ from forged import Forged
 
 from adyton.errors import MalformedEvidence
 from adyton.formats.quote import BodyType, Quote, QuoteHeader, Tee
+from adyton.formats.tdx import TdReportExtension
 
 SGX = Forged().quote()
 TDX = replace(SGX, header=replace(SGX.header, version=4, tee=Tee.TDX), body=TRUST_DOMAIN)
 TD_15 = replace(TRUST_DOMAIN, tee_tcb_svn2=bytes(16), mr_service_td=bytes(48))
+EXTENSION = TdReportExtension(
+    1, b"\x01" * 32, b"\x02" * 48, b"\x03" * 48, 4, b"\x05" * 16, b"\x06" * 16, b"\x07" * 12, b"\x08" * 48, 9
+)
+TD_15_EX = replace(TD_15, extension=EXTENSION)
 
 
 def refused(data):
@@ -37,6 +42,7 @@ def changed(quote, at, content):
         (5, Tee.SGX, ENCLAVE),
         (5, Tee.TDX, TRUST_DOMAIN),
         (5, Tee.TDX, TD_15),
+        (5, Tee.TDX, TD_15_EX),
     ],
 )
 def test_every_version_is_read_back(version, tee, body):
@@ -45,7 +51,7 @@ def test_every_version_is_read_back(version, tee, body):
 
 
 def test_the_type_of_a_body_follows_from_it():
-    assert [replace(TDX, body=body).body_type for body in (ENCLAVE, TRUST_DOMAIN, TD_15)] == list(BodyType)
+    assert [replace(TDX, body=body).body_type for body in (ENCLAVE, TRUST_DOMAIN, TD_15, TD_15_EX)] == list(BodyType)
 
 
 @pytest.mark.parametrize(
