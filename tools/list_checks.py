@@ -35,7 +35,7 @@ def page() -> str:
     strict = builtin_policy("strict")
     rules = {}
     for body in (ENCLAVE, TRUST_DOMAIN):
-        for check in appraise(authentic(body), strict, expected_report_data=body.report_data, now=NOW).checks:
+        for check in appraise(authentic(body), strict, expected_report_data=body.report_data, now=NOW).judged:
             rules[check.id] = check
     lines = [HEAD, "## Authenticity (`adyton.attest`)", "", "| check | expects |", "| --- | --- |"]
     lines += [f"| `{name}` | {_words(check.expected)} |" for name, check in {c.id: c for c in authenticity}.items()]

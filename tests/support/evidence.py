@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from adyton.attest.result import AuthenticQuote, CollateralFacts, CollateralItem, Tcb, TcbPart
+from adyton.attest.result import AuthenticQuote, CollateralFacts, CollateralItem, Tcb, TcbPart, VerifiedPlatform
 from adyton.attest.roots import INTEL_ROOT, TrustRoot
 from adyton.formats.pck import PckExtension
 from adyton.formats.quote import CertificationType, QeCertification, Quote, QuoteHeader, Tee
@@ -49,15 +49,9 @@ TRUST_DOMAIN = TdReport(
 def authentic(body=ENCLAVE, *, root=INTEL_ROOT, status=TcbStatus.UP_TO_DATE, advisories=(), facts=None, number=17):
     """Return evidence about `body`."""
     part = TcbPart(status, NOW - timedelta(days=400), tuple(advisories))
-    return AuthenticQuote(
-        quote=_quote(body),
-        tcb=Tcb(status, part.date, part.advisories, number, part, part),
-        platform=PckExtension(bytes(16), (0,) * 16, 13, bytes(16), bytes(2), bytes.fromhex("00606a000000"), 0),
-        collateral=facts or collateral(),
-        root=root,
-        authenticated_at=NOW,
-        checks=(),
-    )
+    tcb = Tcb(status, part.date, part.advisories, number, part, part)
+    platform = PckExtension(bytes(16), (0,) * 16, 13, bytes(16), bytes(2), bytes.fromhex("00606a000000"), 0)
+    return AuthenticQuote(_quote(body), VerifiedPlatform(None, root, platform, tcb, facts or collateral(), ()), NOW)
 
 
 def collateral(*, issued=NOW - timedelta(days=10), expires=NOW + timedelta(days=20), version=3):

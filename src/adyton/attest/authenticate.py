@@ -12,28 +12,19 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from datetime import datetime
-from typing import Final
 
 from adyton.attest.ahead import announce
 from adyton.attest.cache import VerificationCache
 from adyton.attest.chains import Certificates
 from adyton.attest.endorsements import Endorsements, verify_endorsements
-from adyton.attest.platform import VerifiedPlatform, verify_platform
-from adyton.attest.result import AuthenticQuote
-from adyton.attest.roots import TrustRoot, TrustRoots
+from adyton.attest.platform import verify_platform
+from adyton.attest.result import QUOTE_SIGNED, AuthenticQuote, VerifiedPlatform
+from adyton.attest.roots import TrustRoots
 from adyton.attest.signatures import Signatures, raw_signature
 from adyton.errors import UntrustedEvidence, UsageError
-from adyton.formats.check import Check, Outcome
 from adyton.formats.collateral import Collateral
 from adyton.formats.quote import Quote
 from adyton.formats.sgx import ReportBody
-
-_SIGNED: Final = Check(
-    "dcap.quote.signature",
-    Outcome.PASSED,
-    "the quote signed by the platform's attestation key",
-    "a signature that verifies",
-)
 
 
 def authenticate(
@@ -66,23 +57,15 @@ def authenticate(
     if now.tzinfo is None:
         raise UsageError("authenticate.now", "expected a time with a time zone", remedy="pass an aware datetime")
     # 1 and 2
-    root, platform = _platform(quote, collateral, roots, cache, executor)
+    platform = _platform(quote, collateral, roots, cache, executor)
     # 3
-    if not platform.attestation_key.verifies(raw_signature(quote.signature), quote.signed_bytes()):
+    if not platform.key.verifies(raw_signature(quote.signature), quote.signed_bytes()):
         raise UntrustedEvidence(
-            _SIGNED.id,
-            f"expected {_SIGNED.expected}, found a signature that does not verify",
+            QUOTE_SIGNED.id,
+            f"expected {QUOTE_SIGNED.expected}, found a signature that does not verify",
             remedy="the quote was changed after it was signed: collect it again",
         )
-    return AuthenticQuote(
-        quote=quote,
-        tcb=platform.tcb,
-        platform=platform.platform,
-        collateral=platform.collateral,
-        root=root,
-        authenticated_at=now,
-        checks=(*platform.checks, _SIGNED),
-    )
+    return AuthenticQuote(quote, platform, now)
 
 
 def _platform(
@@ -91,7 +74,7 @@ def _platform(
     roots: TrustRoots,
     cache: VerificationCache | None,
     executor: Executor | None,
-) -> tuple[TrustRoot, VerifiedPlatform]:
+) -> VerifiedPlatform:
     def verified_endorsements() -> Endorsements:
         certificates = Certificates(roots, Signatures(executor))
         announce(quote, collateral, certificates)
@@ -99,15 +82,13 @@ def _platform(
 
     if cache is None:
         endorsements = verified_endorsements()
-        platform = verify_platform(quote, collateral.pck_chain, endorsements, endorsements.certificates)
-        return endorsements.root, platform
+        return verify_platform(quote, collateral.pck_chain, endorsements, endorsements.certificates)
     key = (collateral, roots)
     endorsements = cache.endorsements.get(key, verified_endorsements)
-    platform = cache.platforms.get(
+    return cache.platforms.get(
         (key, *_platform_key(quote)),
         lambda: verify_platform(quote, collateral.pck_chain, endorsements, endorsements.certificates.beside()),
     )
-    return endorsements.root, platform
 
 
 def _platform_key(quote: Quote) -> tuple[object, ...]:

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from adyton.attest.endorsements import Endorsements
-from adyton.attest.platform import VerifiedPlatform
-from adyton.attest.result import VerifiedChip
+from adyton.attest.result import VerifiedChip, VerifiedPlatform
 
 _V = TypeVar("_V")
 

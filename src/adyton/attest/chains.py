@@ -240,7 +240,7 @@ def _names(certificates: tuple[Certificate, ...], kind: ChainKind) -> Check:
 
 
 def _usage(certificates: tuple[Certificate, ...], kind: ChainKind) -> Check:
-    found = tuple(certificate.may_sign_certificates for certificate in certificates)
+    found = tuple(certificate.signs for certificate in certificates)
     return require(
         f"{kind.code}.usage",
         holds=found == (kind.leaf_signs, *[True] * (len(certificates) - 1)),

@@ -11,7 +11,6 @@ Whether the PCK CA's list is that of a quote's own CA is asked when there is a q
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -158,4 +157,4 @@ def _items(
         ("root_crl", collateral.root_crl, root_crl.issued, root_crl.expires),
         ("pck_crl", collateral.pck_crl, pck_crl.issued, pck_crl.expires),
     ):
-        yield CollateralItem(name, hashlib.sha256(content).digest(), issued, expires)
+        yield CollateralItem(name, content, issued, expires)

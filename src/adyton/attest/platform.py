@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from adyton.attest.chains import PCK, Certificates, Chain
 from adyton.attest.endorsements import Endorsements
 from adyton.attest.require import require
-from adyton.attest.result import CollateralFacts, CollateralItem, Tcb
+from adyton.attest.result import CollateralFacts, CollateralItem, VerifiedPlatform
 from adyton.attest.signatures import LoadedKey, PublicKey, Signatures, raw_signature
 from adyton.attest.tcb import evaluate, module_identity
 from adyton.errors import MalformedEvidence, UntrustedEvidence
@@ -37,25 +36,6 @@ _EXPECTED_TCB_INFO: Final = {Tee.SGX: "SGX", Tee.TDX: "TDX"}
 _EXPECTED_QE: Final = {Tee.SGX: "QE", Tee.TDX: "TD_QE"}
 _COLLECT_AGAIN: Final = "collect the quote again; if it stays so, its platform is not to be trusted"
 _OTHER_COLLATERAL: Final = "fetch the collateral that belongs to this quote's TEE and FMSPC"
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedPlatform:
-    """A platform that was verified, and what its quotes rest on.
-
-    Attributes:
-        attestation_key: The quoting enclave's key.
-        platform: What the PCK certificate says about the machine.
-        tcb: State of the trusted computing base.
-        collateral: The endorsements, with the PCK chain among them.
-        checks: Every check of endorsements and platform, in order; all passed.
-    """
-
-    attestation_key: LoadedKey
-    platform: PckExtension
-    tcb: Tcb
-    collateral: CollateralFacts
-    checks: tuple[Check, ...]
 
 
 def verify_platform(
@@ -92,6 +72,7 @@ def verify_platform(
     level_check = Check("dcap.tcb.level", Outcome.PASSED, "a TCB level that the platform reaches", tcb.status)
     return VerifiedPlatform(
         key,
+        endorsements.root,
         platform,
         tcb,
         _facts(pem, chain, endorsements),
@@ -248,7 +229,7 @@ def _vendors_module(body: ReportBody | TdReport, tcb_info: TcbInfo) -> Check:
 
 
 def _facts(pck_pem: bytes, chain: Chain, endorsements: Endorsements) -> CollateralFacts:
-    pck = CollateralItem("pck_chain", hashlib.sha256(pck_pem).digest(), chain.issued, chain.expires)
+    pck = CollateralItem("pck_chain", pck_pem, chain.issued, chain.expires)
     numbers = (("root_crl", endorsements.root_crl.number), ("pck_crl", endorsements.pck_crl.number))
     return CollateralFacts.of(
         (pck, *endorsements.items), crl_numbers=numbers, tcb_info_version=endorsements.tcb_info.version

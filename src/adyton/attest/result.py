@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import Final
+
+import msgspec
 
 from adyton.attest.roots import TrustRoot
 from adyton.attest.signatures import LoadedKey
-from adyton.formats.check import Check
+from adyton.formats.check import Check, Outcome
 from adyton.formats.pck import PckExtension
-from adyton.formats.quote import Quote
+from adyton.formats.quote import Quote, Tee
 from adyton.formats.snp import SigningKey, SnpReport, TcbVersion
 from adyton.formats.tcb import TcbStatus
 
@@ -35,6 +39,27 @@ class TcbPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A version that is too low for the best level.
+
+    Attributes:
+        id: Which, such as `sgx.tcb.component[2]`.
+        needs: What the best level asks for.
+        has: What the platform has.
+        what: What has to be updated, in the vendor's words where it gives any.
+    """
+
+    id: str
+    needs: int
+    has: int
+    what: str
+
+    def __str__(self) -> str:
+        """Say what is needed, what is there, and what to update."""
+        return f"{self.id} needs {self.needs}, has {self.has}; update {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
 class Tcb:
     """The trusted computing base as a whole: the parts and what they converge to.
 
@@ -46,6 +71,7 @@ class Tcb:
         platform: The platform's level.
         qe: The quoting enclave's level.
         module: The TDX module's level; None for SGX, and where TCB info has no identity for it.
+        shortfalls: What keeps it from being up to date; empty if it is, or if no update would help.
     """
 
     status: TcbStatus
@@ -55,33 +81,37 @@ class Tcb:
     platform: TcbPart
     qe: TcbPart
     module: TcbPart | None = None
+    shortfalls: tuple[Shortfall, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CollateralItem:
+class CollateralItem(msgspec.Struct, frozen=True):
     """One endorsement that was used.
 
     Attributes:
         name: `pck_chain`, `tcb_info`, `tcb_info_chain`, `qe_identity`, `qe_identity_chain`, `root_crl`, `pck_crl`; for
             SNP `vcek` or `vlek`, `ask` or `asvk`, `ark`, `crl`.
-        digest: SHA-256 of the bytes as received, 32 bytes.
+        content: The bytes as received.
         issued: When it begins to be valid, UTC; the latest of a chain's certificates.
         expires: When it ends to be valid, UTC; the earliest of a chain's certificates.
     """
 
     name: str
-    digest: bytes
+    content: bytes
     issued: datetime
     expires: datetime
 
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the bytes as received, 32 bytes."""
+        return hashlib.sha256(self.content).digest()
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class CollateralFacts:
     """The endorsements that the authentication stood on.
 
     Attributes:
-        items: Each endorsement, with its digest and its dates.
-        digest: SHA-256 over the items' names and digests: names the whole set.
+        items: Each endorsement, with its dates.
         earliest_issue: The earliest issue time among the items.
         latest_issue: The latest issue time among the items.
         earliest_expiry: The earliest expiry among the items.
@@ -90,7 +120,6 @@ class CollateralFacts:
     """
 
     items: tuple[CollateralItem, ...]
-    digest: bytes
     earliest_issue: datetime
     latest_issue: datetime
     earliest_expiry: datetime
@@ -106,16 +135,84 @@ class CollateralFacts:
         tcb_info_version: int | None = None,
     ) -> CollateralFacts:
         """Sum endorsements up."""
-        named = b"".join(item.name.encode() + b"\x00" + item.digest for item in items)
+        issued = [item.issued for item in items]
         return cls(
             items=items,
-            digest=hashlib.sha256(named).digest(),
-            earliest_issue=min(item.issued for item in items),
-            latest_issue=max(item.issued for item in items),
-            earliest_expiry=min(item.expires for item in items),
+            earliest_issue=min(issued),
+            latest_issue=max(issued),
+            earliest_expiry=min([item.expires for item in items]),
             crl_numbers=crl_numbers,
             tcb_info_version=tcb_info_version,
         )
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 over the items' names and digests: names the whole set, 32 bytes."""
+        return hashlib.sha256(b"".join(item.name.encode() + b"\x00" + item.digest for item in self.items)).digest()
+
+
+@dataclass(frozen=True)
+class VerifiedPlatform:
+    """A platform that was verified, and what its quotes rest on: the same for every quote of one quoting enclave.
+
+    Attributes:
+        key: The quoting enclave's attestation key.
+        root: The root that platform and endorsements chain to.
+        platform: What the PCK certificate says about the machine.
+        tcb: State of the trusted computing base.
+        collateral: The endorsements, with the PCK chain among them.
+        checks: Every check of endorsements and platform, in order; all passed.
+    """
+
+    key: LoadedKey
+    root: TrustRoot
+    platform: PckExtension
+    tcb: Tcb
+    collateral: CollateralFacts
+    checks: tuple[Check, ...]
+
+    # Equal platforms are equal; but what is remembered of one is looked up without reading all of it.
+    __hash__ = object.__hash__
+
+
+@dataclass(frozen=True)
+class VerifiedChip:
+    """An SNP chip that was verified, and what its reports rest on: the same for every report of it at one TCB.
+
+    Attributes:
+        key: The key that signs its reports.
+        root: The root that the key's certificate chains to.
+        platform: What certificate and report agree on.
+        collateral: The certificates and the list.
+        checks: Every check of them, in order; all passed.
+    """
+
+    key: LoadedKey
+    root: TrustRoot
+    platform: SnpPlatform
+    collateral: CollateralFacts
+    checks: tuple[Check, ...]
+
+    __hash__ = object.__hash__
+
+
+@dataclass(frozen=True, slots=True)
+class SnpPlatform:
+    """An SNP chip, as its certificate and its report agree on it.
+
+    Attributes:
+        product: `Milan`, `Genoa` or `Turin`.
+        signing_key: VCEK, the chip's own, or VLEK, a cloud provider's.
+        reported_tcb: The firmware versions that the key stands for.
+        chip_id: The chip's id, 64 bytes or on Turin 8; None with a VLEK.
+        csp_id: The cloud provider of a VLEK; None with a VCEK.
+    """
+
+    product: str
+    signing_key: SigningKey
+    reported_tcb: TcbVersion
+    chip_id: bytes | None
+    csp_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,59 +223,52 @@ class AuthenticQuote:
 
     Attributes:
         quote: The quote.
-        tcb: State of the trusted computing base.
-        platform: What the PCK certificate says about the machine.
-        collateral: The endorsements used.
-        root: The root it chains to: hardware or simulated.
+        basis: The platform, its endorsements and its root.
         authenticated_at: The time that it was verified for, UTC.
-        checks: Every check of the authentication, in order; all passed.
     """
 
     quote: Quote
-    tcb: Tcb
-    platform: PckExtension
-    collateral: CollateralFacts
-    root: TrustRoot
+    basis: VerifiedPlatform
     authenticated_at: datetime
-    checks: tuple[Check, ...]
 
+    @property
+    def tee(self) -> Tee:
+        """What made it."""
+        return self.quote.header.tee
 
-@dataclass(frozen=True, slots=True)
-class SnpPlatform:
-    """An SNP chip, as its certificate and its report agree on it.
+    @property
+    def report_data(self) -> bytes:
+        """The 64 bytes that the code chose."""
+        return self.quote.body.report_data
 
-    Attributes:
-        root: The root it chains to.
-        product: `Milan`, `Genoa` or `Turin`.
-        signing_key: VCEK, the chip's own, or VLEK, a cloud provider's.
-        reported_tcb: The firmware versions that the key stands for.
-        chip_id: The chip's id, 64 bytes or on Turin 8; None with a VLEK.
-        csp_id: The cloud provider of a VLEK; None with a VCEK.
-    """
+    @property
+    def tcb(self) -> Tcb:
+        """State of the trusted computing base."""
+        return self.basis.tcb
 
-    root: TrustRoot
-    product: str
-    signing_key: SigningKey
-    reported_tcb: TcbVersion
-    chip_id: bytes | None
-    csp_id: str | None
+    @property
+    def platform(self) -> PckExtension:
+        """What the PCK certificate says about the machine."""
+        return self.basis.platform
 
+    @property
+    def collateral(self) -> CollateralFacts:
+        """The endorsements used."""
+        return self.basis.collateral
 
-@dataclass(frozen=True, slots=True)
-class VerifiedChip:
-    """A chip that was verified, and what its reports rest on.
+    @property
+    def root(self) -> TrustRoot:
+        """The root it chains to: hardware or simulated."""
+        return self.basis.root
 
-    Attributes:
-        key: The key that signs its reports.
-        platform: What certificate and report agree on.
-        collateral: The certificates and the list.
-        checks: Every check of them, in order; all passed.
-    """
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Every check of the authentication, in order; all passed."""
+        return (*self.basis.checks, QUOTE_SIGNED)
 
-    key: LoadedKey
-    platform: SnpPlatform
-    collateral: CollateralFacts
-    checks: tuple[Check, ...]
+    def signed_bytes(self) -> bytes:
+        """Return what the platform signed."""
+        return self.quote.signed_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,20 +279,63 @@ class AuthenticReport:
 
     Attributes:
         report: The report.
-        platform: The chip.
-        collateral: The certificates used.
-        root: The root it chains to: hardware or simulated.
+        basis: The chip, its certificates and its root.
         authenticated_at: The time that it was verified for, UTC.
-        checks: Every check of the authentication, in order; all passed.
     """
 
     report: SnpReport
-    platform: SnpPlatform
-    collateral: CollateralFacts
-    root: TrustRoot
+    basis: VerifiedChip
     authenticated_at: datetime
-    checks: tuple[Check, ...]
 
+    @property
+    def tee(self) -> Tee:
+        """What made it."""
+        return Tee.SNP
+
+    @property
+    def report_data(self) -> bytes:
+        """The 64 bytes that the guest chose."""
+        return self.report.report_data
+
+    @property
+    def platform(self) -> SnpPlatform:
+        """The chip."""
+        return self.basis.platform
+
+    @property
+    def collateral(self) -> CollateralFacts:
+        """The certificates used."""
+        return self.basis.collateral
+
+    @property
+    def root(self) -> TrustRoot:
+        """The root it chains to: hardware or simulated."""
+        return self.basis.root
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Every check of the authentication, in order; all passed."""
+        return (*self.basis.checks, REPORT_SIGNED)
+
+    def signed_bytes(self) -> bytes:
+        """Return what the chip signed."""
+        return self.report.signed_bytes()
+
+
+QUOTE_SIGNED: Final = Check(
+    "dcap.quote.signature",
+    Outcome.PASSED,
+    "the quote signed by the platform's attestation key",
+    "a signature that verifies",
+    where="quote signature",
+)
+REPORT_SIGNED: Final = Check(
+    "snp.report.signature",
+    Outcome.PASSED,
+    "the report signed by the chip's key",
+    "a signature that verifies",
+    where="report bytes 0 to 671",
+)
 
 Authentic = AuthenticQuote | AuthenticReport
 """What a policy appraises."""

@@ -84,12 +84,8 @@ class Revocations:
 
         Raises:
             UntrustedEvidence: `<name>` if it is revoked.
-            MalformedEvidence: `<code>.format` if an entry is not one.
         """
-        try:
-            revoked = self.crl.revoked_at(certificate.serial)
-        except MalformedEvidence as error:
-            raise _malformed(self.code, error.message) from error
+        revoked = self.crl.revoked.get(certificate.serial)
         serial = f"serial {certificate.serial:x}"
         if revoked is None:
             return Check(name, Outcome.PASSED, "a certificate that is not revoked", serial)

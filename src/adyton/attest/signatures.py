@@ -27,20 +27,22 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from adyton.formats.der import Tag, element
 from adyton.formats.x509 import Signed
 
-_P256_PREFIX: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200")
-_P384_PREFIX: Final = bytes.fromhex("3076301006072a8648ce3d020106052b81040022036200")
-_RSA_4096_PREFIX: Final = bytes.fromhex("30820222300d06092a864886f70d01010105000382020f00")
-_ECDSA_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")
+# What the SEQUENCE of a SubjectPublicKeyInfo begins with, and that of an algorithm identifier.
+_P256_PREFIX: Final = bytes.fromhex("301306072a8648ce3d020106082a8648ce3d030107034200")
+_P384_PREFIX: Final = bytes.fromhex("301006072a8648ce3d020106052b81040022036200")
+_RSA_4096_PREFIX: Final = bytes.fromhex("300d06092a864886f70d01010105000382020f00")
+_ECDSA_SHA256: Final = bytes.fromhex("06082a8648ce3d040302")
 # RSASSA-PSS with SHA-384, MGF1 with SHA-384 and 48 bytes of salt: with and without the default trailer spelt out.
 _PSS_PARAMETERS: Final = (
     "a00f300d06096086480165030402020500a11c301a06092a864886f70d010108300d06096086480165030402020500a203020130"
 )
 _PSS_SHA384: Final = frozenset(
     {
-        bytes.fromhex("304106092a864886f70d01010a3034" + _PSS_PARAMETERS),
-        bytes.fromhex("304606092a864886f70d01010a3039" + _PSS_PARAMETERS + "a303020101"),
+        bytes.fromhex("06092a864886f70d01010a3034" + _PSS_PARAMETERS),
+        bytes.fromhex("06092a864886f70d01010a3039" + _PSS_PARAMETERS + "a303020101"),
     }
 )
 
@@ -83,10 +85,11 @@ class PublicKey:
 
     @classmethod
     def of(cls, public_key_info: bytes) -> Self | None:
-        """Read a SubjectPublicKeyInfo, DER; None if it is of another kind."""
+        """Read what the SEQUENCE of a SubjectPublicKeyInfo holds, DER; None if it is of another kind."""
         for prefix, kind in _PREFIXES.items():
             if public_key_info.startswith(prefix):
-                return cls(kind, public_key_info if kind is KeyKind.RSA4096 else public_key_info[len(prefix) :])
+                whole = kind is KeyKind.RSA4096
+                return cls(kind, element(Tag.SEQUENCE, public_key_info) if whole else public_key_info[len(prefix) :])
         return None
 
     @classmethod

@@ -12,7 +12,6 @@ runs. The caller still owes an appraisal under a policy (`adyton.policy.appraise
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
@@ -20,7 +19,14 @@ from typing import Final
 from adyton.attest.cache import VerificationCache
 from adyton.attest.chains import VCEK, VLEK, Certificates, Chain
 from adyton.attest.require import require
-from adyton.attest.result import AuthenticReport, CollateralFacts, CollateralItem, SnpPlatform, VerifiedChip
+from adyton.attest.result import (
+    REPORT_SIGNED,
+    AuthenticReport,
+    CollateralFacts,
+    CollateralItem,
+    SnpPlatform,
+    VerifiedChip,
+)
 from adyton.attest.revocation import Revocations
 from adyton.attest.roots import TrustRoots
 from adyton.attest.signatures import Signatures, raw_signature
@@ -39,10 +45,6 @@ _MODELS: Final = {
     (0x19, 0x0): "Milan", (0x19, 0x1): "Genoa", (0x19, 0xA): "Genoa", (0x1A, 0x0): _TURIN, (0x1A, 0x1): _TURIN
 }  # fmt: skip
 _REMEDY: Final = "fetch the certificate of this report's chip and reported TCB from AMD's KDS"
-_SIGNED: Final = Check(
-    "snp.report.signature", Outcome.PASSED, "the report signed by the chip's key", "a signature that verifies",
-    where="report bytes 0 to 671",
-)  # fmt: skip
 
 
 def authenticate_report(
@@ -81,13 +83,11 @@ def authenticate_report(
     # 5
     if not chip.key.verifies(raw_signature(report.signature), report.signed_bytes()):
         raise UntrustedEvidence(
-            _SIGNED.id,
-            f"expected {_SIGNED.expected}, found a signature that does not verify ({_SIGNED.where})",
+            REPORT_SIGNED.id,
+            f"expected {REPORT_SIGNED.expected}, found a signature that does not verify ({REPORT_SIGNED.where})",
             remedy="the report was changed, or the certificate is another chip's: collect both again",
         )
-    return AuthenticReport(
-        report, chip.platform, chip.collateral, chip.platform.root, now, checks=(*chip.checks, _SIGNED)
-    )
+    return AuthenticReport(report, chip, now)
 
 
 def _verify_chip(report: SnpReport, endorsements: SnpEndorsements, roots: TrustRoots) -> VerifiedChip:
@@ -110,7 +110,6 @@ def _verify_chip(report: SnpReport, endorsements: SnpEndorsements, roots: TrustR
     chip = ChipExtensions.parse(chain.leaf.extensions)
     product = chain.certificates[-1].common_name.rpartition("-")[2]
     platform = SnpPlatform(
-        root=chain.root,
         product=product,
         signing_key=report.signing_key,
         reported_tcb=TcbVersion.parse(report.reported_tcb, turin=product == _TURIN),
@@ -122,7 +121,7 @@ def _verify_chip(report: SnpReport, endorsements: SnpEndorsements, roots: TrustR
     if key is None:
         raise MalformedEvidence(f"{kind.code}.format", "expected a point of P-384, found another", remedy=_REMEDY)
     return VerifiedChip(
-        key, platform, _facts(chain, crl, endorsements, report), (*chain_checks, *crl_checks, *chip_checks)
+        key, chain.root, platform, _facts(chain, crl, endorsements, report), (*chain_checks, *crl_checks, *chip_checks)
     )
 
 
@@ -183,9 +182,9 @@ def _versions(tcb: TcbVersion) -> str:
 def _facts(chain: Chain, crl: Revocations | None, endorsements: SnpEndorsements, report: SnpReport) -> CollateralFacts:
     names = _ITEMS[report.signing_key]
     items = [
-        CollateralItem(name, hashlib.sha256(item.der).digest(), item.not_before, item.not_after)
+        CollateralItem(name, item.der, item.not_before, item.not_after)
         for name, item in zip(names, chain.certificates, strict=True)
     ]
     if crl is not None:
-        items.append(CollateralItem("crl", hashlib.sha256(endorsements.crl).digest(), crl.issued, crl.expires))
+        items.append(CollateralItem("crl", endorsements.crl, crl.issued, crl.expires))
     return CollateralFacts.of(tuple(items), crl_numbers=() if crl is None else (("crl", crl.number),))

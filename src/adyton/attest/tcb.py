@@ -13,9 +13,11 @@ No matching level is an error and not a status: the vendor says nothing about su
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from operator import lt
 from typing import Final
 
-from adyton.attest.result import Tcb, TcbPart
+from adyton.attest.result import Shortfall, Tcb, TcbPart
 from adyton.errors import UntrustedEvidence
 from adyton.formats.pck import PckExtension
 from adyton.formats.sgx import ReportBody
@@ -23,6 +25,10 @@ from adyton.formats.tcb import QeIdentity, SvnLevel, TcbInfo, TcbLevel, TcbStatu
 from adyton.formats.tdx import TdReport
 
 NO_MATCHING_LEVEL: Final = "dcap.tcb.no_matching_level"
+_FIRMWARE: Final = "BIOS and microcode"
+_PCE: Final = "provisioning certification enclave"
+_QE: Final = "quoting enclave"
+_MODULE: Final = "TDX module"
 _MODULE_VERSION: Final = 1
 _MODULE_SVN: Final = 0
 
@@ -60,12 +66,28 @@ def evaluate(
     """
     qe = _part(_svn_level(qe_identity.levels, qe_svn, "quoting enclave ISVSVN"))
     if isinstance(body, ReportBody):
-        return _converge(_platform_level(tcb_info, platform, None), None, qe, tcb_info, qe_identity)
+        tcb = _converge(_platform_level(tcb_info, platform, None), None, qe, tcb_info, qe_identity)
+        return _explain(tcb, platform, None, tcb_info, qe_identity, qe_svn)
     launch = _evaluate_tdx(body.tee_tcb_svn, platform, tcb_info, qe, qe_identity)
+    launch = _explain(launch, platform, body.tee_tcb_svn, tcb_info, qe_identity, qe_svn)
     if body.tee_tcb_svn2 is None:
         return launch
     current = _evaluate_tdx(body.tee_tcb_svn2, platform, tcb_info, qe, qe_identity)
     return _advise_relaunch(launch, current)
+
+
+def _explain(
+    tcb: Tcb, platform: PckExtension, svns: bytes | None, tcb_info: TcbInfo, qe_identity: QeIdentity, qe_svn: int
+) -> Tcb:
+    """Add what keeps it from being up to date."""
+    if tcb.status is TcbStatus.UP_TO_DATE:
+        return tcb
+    short = _missing(tcb_info, platform, svns)
+    short += _missing_svn("dcap.qe.isv_svn", qe_identity.levels, qe_svn, _QE)
+    module = None if svns is None or svns[_MODULE_VERSION] == 0 else module_identity(tcb_info, svns)
+    if svns is not None and module is not None:
+        short += _missing_svn("tdx.module.isv_svn", module.levels, svns[_MODULE_SVN], _MODULE)
+    return replace(tcb, shortfalls=short)
 
 
 def module_identity(tcb_info: TcbInfo, tee_tcb_svn: bytes) -> TdxModule | None:
@@ -88,33 +110,58 @@ def _evaluate_tdx(svns: bytes, platform: PckExtension, tcb_info: TcbInfo, qe: Tc
 
 def _platform_level(tcb_info: TcbInfo, platform: PckExtension, svns: bytes | None) -> TcbLevel:
     for level in tcb_info.levels:
-        if not _shortfalls(level, platform, svns):
+        if _reaches(level, platform, svns):
             return level
     lowest = tcb_info.levels[-1]
     raise UntrustedEvidence(
         NO_MATCHING_LEVEL,
         f"expected the lowest TCB level of platform {tcb_info.fmspc.hex()}, found "
-        f"{'; '.join(_shortfalls(lowest, platform, svns))}",
+        f"{'; '.join(map(str, _shortfalls(lowest, platform, svns)))}",
         remedy="update the platform's firmware and microcode; the vendor does not vouch for this state of it",
     )
 
 
-def _shortfalls(level: TcbLevel, platform: PckExtension, svns: bytes | None) -> list[str]:
-    """Return in words what the platform lacks for a level."""
-    short = _short_components("sgx.tcb.component", level.sgx_components, platform.components, 0)
+def _shortfalls(level: TcbLevel, platform: PckExtension, svns: bytes | None) -> tuple[Shortfall, ...]:
+    """Return what the platform lacks for a level."""
+    short = _short_components("sgx.tcb.component", level.sgx_components, platform.components, 0, level.kinds)
     if platform.pce_svn < level.pce_svn:
-        short.append(f"sgx.tcb.pce_svn needs {level.pce_svn}, has {platform.pce_svn}")
+        short.append(Shortfall("sgx.tcb.pce_svn", level.pce_svn, platform.pce_svn, _PCE))
     if svns is not None and level.tdx_components is not None:
         start = 2 if svns[_MODULE_VERSION] > 0 else 0
-        short += _short_components("tdx.tcb.component", level.tdx_components, svns, start)
-    return short
+        short += _short_components("tdx.tcb.component", level.tdx_components, svns, start, level.kinds[16:])
+    return tuple(short)
 
 
-def _short_components(name: str, needed: tuple[int, ...], has: Sequence[int], start: int) -> list[str]:
+def _short_components(
+    name: str, needed: tuple[int, ...], has: Sequence[int], start: int, kinds: Sequence[str]
+) -> list[Shortfall]:
     pairs = zip(needed, has, strict=True)
     return [
-        f"{name}[{at}] needs {need}, has {svn}" for at, (need, svn) in enumerate(pairs) if at >= start and svn < need
+        Shortfall(f"{name}[{at}]", need, svn, kinds[at] if at < len(kinds) and kinds[at] else _FIRMWARE)
+        for at, (need, svn) in enumerate(pairs)
+        if at >= start and svn < need
     ]
+
+
+def _reaches(level: TcbLevel, platform: PckExtension, svns: bytes | None) -> bool:
+    """Return whether a platform reaches a level; what it lacks is asked of one level alone."""
+    if platform.pce_svn < level.pce_svn or any(map(lt, platform.components, level.sgx_components)):
+        return False
+    if svns is None or level.tdx_components is None:
+        return True
+    start = 2 if svns[_MODULE_VERSION] > 0 else 0
+    return not any(map(lt, svns[start:], level.tdx_components[start:]))
+
+
+def _missing(tcb_info: TcbInfo, platform: PckExtension, svns: bytes | None) -> tuple[Shortfall, ...]:
+    """Return what the platform lacks for the best level: the first that is up to date, if there is one."""
+    best = next((level for level in tcb_info.levels if level.status is TcbStatus.UP_TO_DATE), tcb_info.levels[0])
+    return _shortfalls(best, platform, svns)
+
+
+def _missing_svn(name: str, levels: tuple[SvnLevel, ...], svn: int, what: str) -> tuple[Shortfall, ...]:
+    best = next((level for level in levels if level.status is TcbStatus.UP_TO_DATE), None)
+    return (Shortfall(name, best.isv_svn, svn, what),) if best is not None and svn < best.isv_svn else ()
 
 
 def _svn_level(levels: tuple[SvnLevel, ...], svn: int, what: str) -> SvnLevel:
@@ -157,12 +204,5 @@ def _advise_relaunch(launch: Tcb, current: Tcb) -> Tcb:
     if launch.status not in _RELAUNCH or current.status not in _GOOD_NOW:
         return launch
     configure = launch.status in _CONFIGURATION or current.status in _CONFIGURATION
-    return Tcb(
-        TcbStatus.TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED if configure else TcbStatus.TD_RELAUNCH_ADVISED,
-        launch.date,
-        launch.advisories,
-        launch.evaluation_number,
-        launch.platform,
-        launch.qe,
-        launch.module,
-    )
+    status = TcbStatus.TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED if configure else TcbStatus.TD_RELAUNCH_ADVISED
+    return replace(launch, status=status)

@@ -409,7 +409,7 @@ def session_id(cookie: str) -> str:
 
 def _require_binding(appraisal: Appraisal, attestation: Attestation) -> None:
     expected = attestation.runtime_data.report_data(attestation.tee_evidence.additional_evidence)
-    check = report_data(appraisal.evidence, expected)
+    check = report_data(appraisal.evidence, expected, "quote, report data")
     if not check.holds:
         raise UntrustedEvidence(check.id, f"expected {check.expected}, found {check.actual}", remedy=check.remedy)
 

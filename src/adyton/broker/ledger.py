@@ -80,7 +80,7 @@ def entry_of(kind: str, secret: Secret | None, appraisal: Appraisal | None, now:
             "evidence_digest": appraisal.evidence_digest.hex(),
             "collateral_digest": appraisal.collateral_digest.hex(),
             "measurement": appraisal.claims.measurement,
-            "tcb_status": appraisal.evidence.tcb.status.value,
+            "tcb_status": appraisal.tcb_status or "",
             "mode": appraisal.mode,
             "root": appraisal.evidence.root.name,
         }

@@ -47,10 +47,10 @@ def result_token(
             "cpu0": {
                 "ear.status": status,
                 "ear.trustworthiness-vector": vector,
-                "ear.appraisal-policy-id": appraisal.policy,
+                "ear.appraisal-policy-id": appraisal.policy.name,
                 "adyton.mode": appraisal.mode.value,
                 "adyton.root": appraisal.evidence.root.name,
-                "adyton.tcb-status": appraisal.evidence.tcb.status.value,
+                "adyton.tcb-status": appraisal.tcb_status,
                 "adyton.measurement": appraisal.claims.measurement,
                 "adyton.evidence-digest": appraisal.evidence_digest.hex(),
                 "adyton.collateral-digest": appraisal.collateral_digest.hex(),

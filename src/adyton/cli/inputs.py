@@ -9,8 +9,12 @@ from typing import Final
 
 import click
 
+from adyton.attest.select import choose
 from adyton.errors import MalformedDocument, UsageError
+from adyton.formats.bundle import BUNDLE_SIZE_CAP, CollateralBundle, is_bundle
+from adyton.formats.collateral import Collateral
 from adyton.formats.policy import POLICY_SIZE_CAP, AppraisalPolicy
+from adyton.formats.quote import Quote
 from adyton.policy import BUILTIN_NAMES, builtin_policy
 
 _STANDARD_INPUT: Final = "-"
@@ -44,6 +48,25 @@ def read_file(path: str, *, cap: int, what: str) -> bytes:
             "cli.file.empty", f"expected a {what} in {path}, found nothing", remedy="check how the file was made"
         )
     return data
+
+
+def read_collateral(path: str, evidence: bytes) -> bytes:
+    """Return a collateral file, or the set in a bundle that is for this quote.
+
+    Args:
+        path: The file, or `-`.
+        evidence: The quote.
+
+    Raises:
+        UsageError: `cli.file.unreadable`.
+        MalformedDocument: As `read_file`; `bundle.invalid`.
+        NotFound: `collateral.unknown` if the bundle has nothing for this quote.
+    """
+    data = read_file(path, cap=BUNDLE_SIZE_CAP, what="collateral file")
+    if not is_bundle(data):
+        return data
+    sets = {Collateral.parse(bytes(item)): bytes(item) for item in CollateralBundle.parse(data).collateral}
+    return sets[choose(Quote.parse(evidence), sets)]
 
 
 def read_policy(name_or_path: str) -> AppraisalPolicy:

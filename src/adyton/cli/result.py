@@ -11,12 +11,11 @@ from rich.text import Text
 from adyton.attest import TrustRoots
 from adyton.cli.inputs import Moment, read_file, read_policy
 from adyton.cli.output import checks_table, console, print_json, printable, shorten
-from adyton.cli.verify import VerificationView
 from adyton.errors import UsageError
 from adyton.formats.check import Verdict
 from adyton.formats.collateral import COLLATERAL_SIZE_CAP, Collateral
 from adyton.formats.result import RESULT_SIZE_CAP, SignedResult
-from adyton.policy import verify_result
+from adyton.policy import AppraisalDocument, verify_result
 
 
 class ResultView(msgspec.Struct, frozen=True):
@@ -27,7 +26,7 @@ class ResultView(msgspec.Struct, frozen=True):
         payload: What the enclave said, if it is acceptable and UTF-8.
     """
 
-    verification: VerificationView
+    verification: AppraisalDocument
     payload: str | None
 
 
@@ -59,7 +58,7 @@ def verify(file: str, policy_name: str, collateral: str | None, at: datetime | N
     accepted = appraisal.verdict is Verdict.ACCEPTED
     payload = result.payload.decode("utf-8", "replace") if accepted else None
     if as_json:
-        print_json(ResultView(VerificationView.of(appraisal), payload))
+        print_json(ResultView(AppraisalDocument.of(appraisal), payload))
         return 0 if accepted else 1
     page = console()
     style = "bold green" if accepted else "bold red"

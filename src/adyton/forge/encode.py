@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from adyton.formats.der import Tag
+from adyton.formats.der import Tag, element
 from adyton.formats.pck import PckExtension
 
 _PREFIX: Final = bytes.fromhex("2a864886f84d010d01")
-_LONG_LENGTH: Final = 0x80
 
 
 def sgx_extension(platform: PckExtension) -> bytes:
@@ -16,37 +15,29 @@ def sgx_extension(platform: PckExtension) -> bytes:
     tcb = [(bytes([2, at]), _integer(svn)) for at, svn in enumerate(platform.components, 1)]
     tcb += [
         (bytes([2, 17]), _integer(platform.pce_svn)),
-        (bytes([2, 18]), _element(Tag.OCTET_STRING, platform.cpu_svn)),
+        (bytes([2, 18]), element(Tag.OCTET_STRING, platform.cpu_svn)),
     ]
     fields = [
-        (bytes([1]), _element(Tag.OCTET_STRING, platform.ppid)),
+        (bytes([1]), element(Tag.OCTET_STRING, platform.ppid)),
         (bytes([2]), _fields(tcb)),
-        (bytes([3]), _element(Tag.OCTET_STRING, platform.pce_id)),
-        (bytes([4]), _element(Tag.OCTET_STRING, platform.fmspc)),
-        (bytes([5]), _element(Tag.ENUMERATED, bytes([platform.sgx_type]))),
+        (bytes([3]), element(Tag.OCTET_STRING, platform.pce_id)),
+        (bytes([4]), element(Tag.OCTET_STRING, platform.fmspc)),
+        (bytes([5]), element(Tag.ENUMERATED, bytes([platform.sgx_type]))),
     ]
     if platform.platform_instance_id is not None:
         flags = (platform.dynamic_platform, platform.cached_keys, platform.smt_enabled)
         configuration = [
-            (bytes([7, at]), _element(Tag.BOOLEAN, b"\xff" if flag else b"\x00")) for at, flag in enumerate(flags, 1)
+            (bytes([7, at]), element(Tag.BOOLEAN, b"\xff" if flag else b"\x00")) for at, flag in enumerate(flags, 1)
         ]
-        fields.append((bytes([6]), _element(Tag.OCTET_STRING, platform.platform_instance_id)))
+        fields.append((bytes([6]), element(Tag.OCTET_STRING, platform.platform_instance_id)))
         fields.append((bytes([7]), _fields(configuration)))
     return _fields(fields)
 
 
 def _fields(fields: list[tuple[bytes, bytes]]) -> bytes:
-    pairs = (_element(Tag.SEQUENCE, _element(Tag.OID, _PREFIX + arcs) + value) for arcs, value in fields)
-    return _element(Tag.SEQUENCE, b"".join(pairs))
+    pairs = (element(Tag.SEQUENCE, element(Tag.OID, _PREFIX + arcs) + value) for arcs, value in fields)
+    return element(Tag.SEQUENCE, b"".join(pairs))
 
 
 def _integer(value: int) -> bytes:
-    return _element(Tag.INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
-
-
-def _element(tag: Tag, content: bytes) -> bytes:
-    size = len(content)
-    if size < _LONG_LENGTH:
-        return bytes([tag, size]) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, _LONG_LENGTH | len(length)]) + length + content
+    return element(Tag.INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from adyton.forge.encode import sgx_extension
-from adyton.formats.pck import SGX_EXTENSION_OID, PckExtension
+from adyton.formats.pck import SGX_EXTENSION, PckExtension
 
 ORGANISATION: Final = "Adyton Simulated Platform"
 _CRL_POINT: Final = "https://simulated.adyton.invalid/crl.der"
@@ -114,7 +114,7 @@ class Vendor:
     ) -> PckCredential:
         """Certify a platform."""
         key = key or _new_key()
-        extension = x509.UnrecognizedExtension(x509.ObjectIdentifier(SGX_EXTENSION_OID), sgx_extension(platform))
+        extension = x509.UnrecognizedExtension(SGX_EXTENSION, sgx_extension(platform))
         leaf = self._certify(
             _name("Intel SGX PCK Certificate"),
             key,

@@ -2,25 +2,80 @@
 
 Source: Intel SGX PCK Certificate and Certificate Revocation List Profile Specification, 1.3.6.
 
-Kept here: each field once, each of its exact type and size; the sixteen component versions and PCESVN are all there;
-CPUSVN and its components stay as they are certified; unknown fields are errors.
+Kept here: each field once, in the profile's order, of its exact type and size; the sixteen component versions and
+PCESVN are all there; CPUSVN and its components stay as they are certified; unknown fields are errors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Protocol, Self, TypeVar
 
 from adyton.errors import MalformedEvidence
 from adyton.formats import der
+from adyton.formats.der import TLV, ObjectIdentifier
 
-SGX_EXTENSION_OID: Final = "1.2.840.113741.1.13.1"
-SGX_EXTENSION: Final = bytes.fromhex("2a864886f84d010d01")
-"""The same identifier as a certificate carries it: the content of its DER."""
-_PPID, _TCB, _PCE_ID, _FMSPC, _SGX_TYPE, _INSTANCE_ID, _CONFIGURATION = range(1, 8)
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
+
+SGX_EXTENSION: Final = ObjectIdentifier("1.2.840.113741.1.13.1")
 _COMPONENTS: Final = 16
 _PCE_SVN, _CPU_SVN = 17, 18
 _DYNAMIC_PLATFORM, _CACHED_KEYS, _SMT_ENABLED = 1, 2, 3
+_SGX_TYPES: Final = (b"\x00", b"\x01", b"\x02")
+
+
+def _identifiers(*path: int, count: int) -> dict[ObjectIdentifier, int]:
+    """Return the identifiers under the extension's, by their last arc."""
+    stem = ".".join((SGX_EXTENSION.dotted_string, *map(str, path)))
+    return {ObjectIdentifier(f"{stem}.{arc}"): arc for arc in range(1, count + 1)}
+
+
+_FIELDS: Final = tuple(_identifiers(count=7))
+_VERSIONS: Final = _identifiers(2, count=_CPU_SVN)
+_FLAGS: Final = _identifiers(7, count=_SMT_ENABLED)
+
+
+@der.sequence
+class _Octets:
+    name: ObjectIdentifier
+    value: bytes
+
+
+@der.sequence
+class _Version:
+    name: ObjectIdentifier
+    value: int | bytes
+
+
+@der.sequence
+class _Tcb:
+    name: ObjectIdentifier
+    value: list[_Version]
+
+
+@der.sequence
+class _Flag:
+    name: ObjectIdentifier
+    value: bool
+
+
+@der.sequence
+class _Configuration:
+    name: ObjectIdentifier
+    value: list[_Flag]
+
+
+@der.sequence
+class _SgxExtension:
+    ppid: _Octets
+    tcb: _Tcb
+    pce_id: _Octets
+    fmspc: _Octets
+    sgx_type: der.Pair
+    platform_instance_id: _Octets | None
+    configuration: _Configuration | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,48 +113,79 @@ class PckExtension:
         """Read the extension's value.
 
         Raises:
-            MalformedEvidence: `der.*`; `pck.extension.field` if a field is missing, unknown or there twice.
+            MalformedEvidence: `der.format`; `pck.extension.field` if a field is missing, unknown, there twice or of
+                another size.
         """
-        fields = _fields(der.parse(data), SGX_EXTENSION, required=(_PPID, _TCB, _PCE_ID, _FMSPC, _SGX_TYPE), last=7)
-        versions = (*range(1, _COMPONENTS + 1), _PCE_SVN, _CPU_SVN)
-        tcb = _fields(fields[_TCB], SGX_EXTENSION + bytes([_TCB]), required=versions, last=_CPU_SVN)
-        instance, configuration = fields.get(_INSTANCE_ID), fields.get(_CONFIGURATION)
-        flags = {} if configuration is None else _flags(configuration)
+        fields = der.decode(_SgxExtension, data)
+        instance, configuration = fields.platform_instance_id, fields.configuration
+        for field, name in zip(_present(fields), _FIELDS, strict=False):
+            if field is not None and field.name != name:
+                raise _malformed(f"expected field {name.dotted_string}, found {field.name.dotted_string}")
+        versions = _numbered(fields.tcb.value, _VERSIONS)
+        flags = {} if configuration is None else _numbered(configuration.value, _FLAGS)
         return cls(
-            ppid=fields[_PPID].octets(16),
-            components=tuple(tcb[number].uint(largest=255) for number in range(1, _COMPONENTS + 1)),
-            pce_svn=tcb[_PCE_SVN].uint(largest=0xFFFF),
-            cpu_svn=tcb[_CPU_SVN].octets(16),
-            pce_id=fields[_PCE_ID].octets(2),
-            fmspc=fields[_FMSPC].octets(6),
-            sgx_type=fields[_SGX_TYPE].uint(der.Tag.ENUMERATED, largest=2),
-            platform_instance_id=None if instance is None else instance.octets(16),
+            ppid=_octets(fields.ppid.value, 16),
+            components=tuple([_uint(versions.get(number), 255) for number in range(1, _COMPONENTS + 1)]),
+            pce_svn=_uint(versions.get(_PCE_SVN), 0xFFFF),
+            cpu_svn=_octets(versions.get(_CPU_SVN), 16),
+            pce_id=_octets(fields.pce_id.value, 2),
+            fmspc=_octets(fields.fmspc.value, 6),
+            sgx_type=_sgx_type(fields.sgx_type.value),
+            platform_instance_id=None if instance is None else _octets(instance.value, 16),
             dynamic_platform=flags.get(_DYNAMIC_PLATFORM),
             cached_keys=flags.get(_CACHED_KEYS),
             smt_enabled=flags.get(_SMT_ENABLED),
         )
 
 
-def _flags(configuration: der.Element) -> dict[int, bool]:
-    flags = _fields(configuration, SGX_EXTENSION + bytes([_CONFIGURATION]), required=(), last=_SMT_ENABLED)
-    return {number: element.boolean() for number, element in flags.items()}
+class _Named(Protocol[_T_co]):
+    @property
+    def name(self) -> ObjectIdentifier: ...
+    @property
+    def value(self) -> _T_co: ...
 
 
-def _fields(sequence: der.Element, prefix: bytes, *, required: tuple[int, ...], last: int) -> dict[int, der.Element]:
-    """Return a SEQUENCE of (OID, value) pairs by the last arc of their OIDs."""
-    head = bytes([der.Tag.OID, len(prefix) + 1]) + prefix
-    end = len(head) + 1
-    found: dict[int, der.Element] = {}
-    for pair in sequence.children():
-        content = pair.expect(der.Tag.SEQUENCE)
-        number = content[end - 1] if len(content) > end and content.startswith(head) else 0
-        if not 1 <= number <= last or number in found:
-            raise _malformed(f"the field {content[:end].hex()} is unknown, or there twice")
-        found[number] = der.parse(content[end:])
-    missing = [number for number in required if number not in found]
-    if missing:
-        raise _malformed(f"fields {missing} under OID content {prefix.hex()} are missing")
-    return found
+def _present(fields: _SgxExtension) -> tuple[_Named[object] | None, ...]:
+    return (
+        fields.ppid,
+        fields.tcb,
+        fields.pce_id,
+        fields.fmspc,
+        fields.sgx_type,
+        fields.platform_instance_id,
+        fields.configuration,
+    )
+
+
+def _numbered(fields: Sequence[_Named[_T]], known: Mapping[ObjectIdentifier, int]) -> dict[int, _T]:
+    """Return values by the last arc of their identifiers."""
+    found = {known.get(field.name): field.value for field in fields}
+    if None in found or len(found) != len(fields):
+        raise _malformed(f"of {len(fields)} fields one is unknown, or there twice")
+    return found  # type: ignore[return-value]  # None is not in it
+
+
+def _octets(value: int | bytes | None, size: int) -> bytes:
+    if not isinstance(value, bytes) or len(value) != size:
+        raise _malformed(f"expected {size} bytes, found {_shown(value)}")
+    return value
+
+
+def _uint(value: int | bytes | None, largest: int) -> int:
+    if not isinstance(value, int) or not 0 <= value <= largest:
+        raise _malformed(f"expected 0 to {largest}, found {_shown(value)}")
+    return value
+
+
+def _sgx_type(value: TLV) -> int:
+    content = der.content(value, der.Tag.ENUMERATED)
+    if content not in _SGX_TYPES:
+        raise _malformed(f"expected SGX type 0, 1 or 2, found {content.hex()}")
+    return content[0]
+
+
+def _shown(value: int | bytes | None) -> str:
+    return "none" if value is None else f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
 
 
 def _malformed(found: str) -> MalformedEvidence:

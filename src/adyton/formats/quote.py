@@ -27,6 +27,8 @@ ECDSA_P256: Final = 2
 _EPID_KEY_TYPES: Final = (0, 1)
 _EPID_QUOTE_VERSIONS: Final = (1, 2)
 _QE_REPORT_CERTIFICATION: Final = 6
+_DESCRIPTOR_SIZE: Final = 6
+_CERTIFICATION_HEADER_SIZE: Final = 6
 _REMEDY: Final = "collect a DCAP quote: SGX version 3, or TDX version 4 or 5, with an ECDSA P-256 attestation key"
 
 
@@ -35,6 +37,7 @@ class Tee(StrEnum):
 
     SGX = "sgx"
     TDX = "tdx"
+    SNP = "snp"
 
 
 class CertificationType(IntEnum):
@@ -286,6 +289,17 @@ class Quote:
         return self.header.tee
 
     @property
+    def body_offset(self) -> int:
+        """Where the body begins: behind the header, and behind the descriptor of v5."""
+        return HEADER_SIZE if self.header.version < 5 else HEADER_SIZE + _DESCRIPTOR_SIZE
+
+    @property
+    def qe_offset(self) -> int:
+        """Where the quoting enclave's report begins."""
+        outer = 0 if self.header.version == 3 else _CERTIFICATION_HEADER_SIZE
+        return self.body_offset + _BODY_SIZES[self.body_type] + 4 + 64 + 64 + outer
+
+    @property
     def body_type(self) -> BodyType:
         """The body's type in the numbering of v5."""
         if isinstance(self.body, ReportBody):
@@ -293,6 +307,11 @@ class Quote:
         if self.body.extension is not None:
             return BodyType.TD_15_EX
         return BodyType.TD_10 if self.body.tee_tcb_svn2 is None else BodyType.TD_15
+
+
+def span_of(what: str, offset: int, size: int) -> str:
+    """Return a place in evidence, in words."""
+    return f"{what} byte {offset}" if size == 1 else f"{what} bytes {offset} to {offset + size - 1}"
 
 
 def _parse_body(header: QuoteHeader, cursor: Cursor) -> ReportBody | TdReport:

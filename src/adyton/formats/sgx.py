@@ -28,6 +28,14 @@ _REPORT_BODY: Final = struct.Struct("<16s I 12s 16s Q Q 32s 32s 32s 32s 64s H H 
 _REPORT_BODY_RESERVED: Final = (bytes(12), bytes(32), bytes(32), bytes(42))
 
 
+REPORT_BODY_SPANS: Final = {
+    "cpu_svn": (0, 16), "isv_ext_prod_id": (32, 16), "attributes": (48, 16), "mr_enclave": (64, 32),
+    "mr_signer": (128, 32), "config_id": (192, 64), "isv_prod_id": (256, 2), "isv_svn": (258, 2),
+    "config_svn": (260, 2), "isv_family_id": (304, 16), "report_data": (320, 64),
+}  # fmt: skip
+"""Where fields stand in a report body: offset and size, bytes."""
+
+
 class AttributeFlags(IntFlag):
     """ATTRIBUTES.FLAGS, bits 0 to 63 (SDM Vol. 3D table 38-3)."""
 

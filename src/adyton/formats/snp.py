@@ -38,6 +38,16 @@ _SIGNATURE: Final = struct.Struct("<72s 72s 368s")
 _SCALAR_SIZE: Final = 48
 
 
+SNP_REPORT_SPANS: Final = {
+    "version": (0, 4), "guest_svn": (4, 4), "policy": (8, 8), "family_id": (16, 16), "image_id": (32, 16),
+    "vmpl": (48, 4), "current_tcb": (56, 8), "platform_info": (64, 8), "flags": (72, 4), "report_data": (80, 64),
+    "measurement": (144, 48), "host_data": (192, 32), "id_key_digest": (224, 48), "author_key_digest": (272, 48),
+    "reported_tcb": (384, 8), "cpuid": (392, 3), "chip_id": (416, 64), "committed_tcb": (480, 8),
+    "current_version": (488, 3), "committed_version": (492, 3), "launch_tcb": (496, 8),
+}  # fmt: skip
+"""Where fields stand in a report: offset and size, bytes."""
+
+
 class SigningKey(IntEnum):
     """Which key signed a report (flags, bits 4 to 2)."""
 
@@ -59,6 +69,17 @@ class GuestPolicyBits(IntFlag):
     RAPL_DIS = 1 << 23
     CIPHERTEXT_HIDING_DRAM = 1 << 24
     PAGE_SWAP_DISABLE = 1 << 25
+
+
+class PlatformInfoBits(IntFlag):
+    """PLATFORM_INFO (AMD 56860, table 24)."""
+
+    SMT_ENABLED = 1 << 0
+    TSME_ENABLED = 1 << 1
+    ECC_ENABLED = 1 << 2
+    RAPL_DISABLED = 1 << 3
+    CIPHERTEXT_HIDING_DRAM = 1 << 4
+    ALIAS_CHECK_COMPLETE = 1 << 5
 
 
 @dataclass(frozen=True, slots=True)

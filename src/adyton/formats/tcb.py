@@ -60,6 +60,8 @@ class TcbLevel:
         status: What a platform at this level is.
         date: TCB date, UTC.
         advisories: Security advisories that apply at this level.
+        kinds: What each of the components is, SGX then TDX, in the vendor's words (`BIOS`, `Early Microcode Update`);
+            empty where the document does not say.
     """
 
     sgx_components: tuple[int, ...]
@@ -68,6 +70,7 @@ class TcbLevel:
     status: TcbStatus
     date: datetime
     advisories: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +223,14 @@ class QeIdentity:
 
 class _Component(msgspec.Struct, frozen=True):
     svn: _Svn
+    category: str = ""
+    type: str = ""
 
 
 class _PlatformTcb(msgspec.Struct, frozen=True):
     pcesvn: _WideSvn
-    sgxtcbcomponents: list[_Component] | None = None
-    tdxtcbcomponents: list[_Component] | None = None
+    sgxtcbcomponents: tuple[_Component, ...] | None = None
+    tdxtcbcomponents: tuple[_Component, ...] | None = None
     sgxtcbcomp01svn: _Svn | None = None
     sgxtcbcomp02svn: _Svn | None = None
     sgxtcbcomp03svn: _Svn | None = None
@@ -302,10 +307,13 @@ def _tcb_level(level: _PlatformLevel, document: _TcbInfo) -> TcbLevel:
     sgx = _named_components(level.tcb) if document.version == 2 else _components(level.tcb.sgxtcbcomponents, "SGX")
     tdx = _components(level.tcb.tdxtcbcomponents, "TDX") if document.id == "TDX" else None
     status = TcbStatus(level.tcb_status)
-    return TcbLevel(sgx, tdx, level.tcb.pcesvn, status, level.tcb_date, level.advisory_ids)
+    kinds = tuple(
+        [part.type or part.category for part in (level.tcb.sgxtcbcomponents or ()) + (level.tcb.tdxtcbcomponents or ())]
+    )
+    return TcbLevel(sgx, tdx, level.tcb.pcesvn, status, level.tcb_date, level.advisory_ids, kinds)
 
 
-def _components(components: list[_Component] | None, what: str) -> tuple[int, ...]:
+def _components(components: tuple[_Component, ...] | None, what: str) -> tuple[int, ...]:
     if components is None or len(components) != _COMPONENTS:
         found = 0 if components is None else len(components)
         raise malformed("tcb_info.format", f"expected {_COMPONENTS} {what} components in a TCB level, found {found}")

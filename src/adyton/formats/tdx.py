@@ -22,6 +22,15 @@ TD_REPORT_15_SIZE: Final = 648
 TD_REPORT_15_EX_SIZE: Final = 885
 
 
+TD_REPORT_SPANS: Final = {
+    "tee_tcb_svn": (0, 16), "mr_seam": (16, 48), "mr_signer_seam": (64, 48), "seam_attributes": (112, 8),
+    "td_attributes": (120, 8), "xfam": (128, 8), "mr_td": (136, 48), "mr_config_id": (184, 48), "mr_owner": (232, 48),
+    "mr_owner_config": (280, 48), "rtmr0": (328, 48), "rtmr1": (376, 48), "rtmr2": (424, 48), "rtmr3": (472, 48),
+    "report_data": (520, 64), "tee_tcb_svn2": (584, 16), "mr_service_td": (600, 48),
+}  # fmt: skip
+"""Where fields stand in a TD report body: offset and size, bytes."""
+
+
 class TdAttributes(IntFlag):
     """TDATTRIBUTES (Intel TDX Module Base Architecture Specification, TD attributes)."""
 

@@ -14,14 +14,21 @@ from typing import Final, Self
 
 from adyton.errors import MalformedEvidence
 from adyton.formats import der, x509
+from adyton.formats.der import ObjectIdentifier
 from adyton.formats.snp import TcbVersion
 
-_AMD: Final = bytes.fromhex("2b060104019c7801")  # 1.3.6.1.4.1.3704.1
-_PRODUCT_NAME: Final = _AMD + b"\x02"
-_HARDWARE_ID: Final = _AMD + b"\x04"
-_CSP_ID: Final = _AMD + b"\x05"
-_SVN_ARCS: Final = {"boot_loader": 1, "tee": 2, "snp": 3, "microcode": 8}
-_FMC_ARC: Final = 9
+_AMD: Final = "1.3.6.1.4.1.3704.1"
+_PRODUCT_NAME: Final = ObjectIdentifier(f"{_AMD}.2")
+_HARDWARE_ID: Final = ObjectIdentifier(f"{_AMD}.4")
+_CSP_ID: Final = ObjectIdentifier(f"{_AMD}.5")
+_SVNS: Final = {
+    "boot_loader": ObjectIdentifier(f"{_AMD}.3.1"),
+    "tee": ObjectIdentifier(f"{_AMD}.3.2"),
+    "snp": ObjectIdentifier(f"{_AMD}.3.3"),
+    "microcode": ObjectIdentifier(f"{_AMD}.3.8"),
+}
+_FMC: Final = ObjectIdentifier(f"{_AMD}.3.9")
+_SVN_MAX: Final = 255
 _HARDWARE_ID_SIZES: Final = (64, 8)
 
 
@@ -42,20 +49,20 @@ class ChipExtensions:
     csp_id: str | None
 
     @classmethod
-    def parse(cls, extensions: Mapping[bytes, bytes]) -> Self:
+    def parse(cls, extensions: Mapping[ObjectIdentifier, bytes]) -> Self:
         """Read them from a certificate's extensions.
 
         Raises:
-            MalformedEvidence: `der.*`; `snp.vcek.extension` if one is missing or of another form.
+            MalformedEvidence: `der.format`; `snp.vcek.extension` if one is missing or of another form.
         """
-        svns = {name: _svn(extensions, arc) for name, arc in _SVN_ARCS.items()}
-        fmc = _svn(extensions, _FMC_ARC) if _AMD + bytes((3, _FMC_ARC)) in extensions else None
+        svns = {field: _svn(extensions, name) for field, name in _SVNS.items()}
+        fmc = _svn(extensions, _FMC) if _FMC in extensions else None
         hardware_id, csp_id = extensions.get(_HARDWARE_ID), extensions.get(_CSP_ID)
         return cls(
-            product_name=x509.text(der.parse(_required(extensions, _PRODUCT_NAME))),
+            product_name=_text(_required(extensions, _PRODUCT_NAME)),
             tcb=TcbVersion(fmc=fmc, **svns),
             hardware_id=None if hardware_id is None else _read_hardware_id(hardware_id),
-            csp_id=None if csp_id is None else x509.text(der.parse(csp_id)),
+            csp_id=None if csp_id is None else _text(csp_id),
         )
 
     @property
@@ -64,21 +71,26 @@ class ChipExtensions:
         return self.product_name.partition("-")[0]
 
 
-def _svn(extensions: Mapping[bytes, bytes], arc: int) -> int:
-    return der.parse(_required(extensions, _AMD + bytes((3, arc)))).uint(largest=255)
+def _svn(extensions: Mapping[ObjectIdentifier, bytes], name: ObjectIdentifier) -> int:
+    number = der.decode(int, _required(extensions, name))
+    if not 0 <= number <= _SVN_MAX:
+        raise _malformed(f"expected a version of 0 to {_SVN_MAX}, found {number}")
+    return number
 
 
-def _required(extensions: Mapping[bytes, bytes], name: bytes) -> bytes:
+def _required(extensions: Mapping[ObjectIdentifier, bytes], name: ObjectIdentifier) -> bytes:
     value = extensions.get(name)
     if value is None:
-        raise _malformed(f"extension {name.hex()} is missing")
+        raise _malformed(f"extension {name.dotted_string} is missing")
     return value
 
 
+def _text(value: bytes) -> str:
+    return x509.text(der.decode(der.TLV, value))
+
+
 def _read_hardware_id(value: bytes) -> bytes:
-    if len(value) in _HARDWARE_ID_SIZES:
-        return value
-    content = der.parse(value).expect(der.Tag.OCTET_STRING)
+    content = value if len(value) in _HARDWARE_ID_SIZES else der.decode(bytes, value)
     if len(content) not in _HARDWARE_ID_SIZES:
         raise _malformed(f"expected a hardware id of 64 or 8 bytes, found {len(content)}")
     return content

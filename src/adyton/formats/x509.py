@@ -1,50 +1,100 @@
-"""Certificates and revocation lists, as far as evidence needs them: read once, strictly, without a crypto library.
+"""Certificates and revocation lists, as far as evidence needs them: read once, strictly, without loading a key.
 
-Sources: RFC 5280; Intel SGX PCK Certificate and CRL Profile; AMD 57230 (VCEK certificates). A reader of our own, for
-two reasons: AMD numbers every VCEK with serial 0, which general libraries are about to refuse; and an appraisal reads
-up to seven certificates, so reading is half of its cost.
+Sources: RFC 5280; Intel SGX PCK Certificate and CRL Profile; AMD 57230 (VCEK certificates). A reader of our own, since
+AMD numbers every VCEK with serial 0, which general X.509 libraries are about to refuse.
 
 Kept here: DER only; the signed part names the signature's own algorithm; version 3; each extension once, and none that
-is critical and unknown; times in their one form; nothing is left over.
+is critical and unknown; nothing is left over.
 """
 
 from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 from adyton.errors import MalformedEvidence
 from adyton.formats import der
-from adyton.formats.der import Element, Tag
+from adyton.formats.der import TLV, BitString, ObjectIdentifier, Tag
 
 CHAIN_SIZE_CAP: Final = 64 * 1024
 _BLOCK: Final = re.compile(rb"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----")
 _SPACE: Final = b" \t\r\n"
 
 _VERSION_3: Final = 2
+_CRL_VERSION_2: Final = 1
 _SERIAL_CAP: Final = 1 << 160  # 20 bytes (RFC 5280 4.1.2.2)
-_UTC_TIME_PIVOT: Final = "50"  # RFC 5280 4.1.2.5.1
-_MOMENT_SIZES: Final[dict[int, int]] = {Tag.UTC_TIME: 13, Tag.GENERALIZED_TIME: 15}
 _STRINGS: Final[dict[int, str]] = {Tag.UTF8_STRING: "utf-8", Tag.PRINTABLE_STRING: "ascii", Tag.IA5_STRING: "ascii"}
 
-# Contents of object identifiers (RFC 5280 4.1, 4.2, 5.2).
-_COMMON_NAME: Final = bytes.fromhex("0603550403")  # with its header
-_RELATIVE_NAME_HEAD: Final = 4  # the headers of the SET and the SEQUENCE before it
-_KEY_USAGE: Final = bytes.fromhex("551d0f")
-_BASIC_CONSTRAINTS: Final = bytes.fromhex("551d13")
-_CRL_NUMBER: Final = bytes.fromhex("551d14")
-_DELTA_CRL: Final = bytes.fromhex("551d1b")
-_ISSUING_POINT: Final = bytes.fromhex("551d1c")
-_AUTHORITY_KEY: Final = bytes.fromhex("551d23")
+# RFC 5280 4.2, 5.2.
+_KEY_USAGE: Final = ObjectIdentifier("2.5.29.15")
+_BASIC_CONSTRAINTS: Final = ObjectIdentifier("2.5.29.19")
+_CRL_NUMBER: Final = ObjectIdentifier("2.5.29.20")
+_DELTA_CRL: Final = ObjectIdentifier("2.5.29.27")
+_ISSUING_POINT: Final = ObjectIdentifier("2.5.29.28")
+_AUTHORITY_KEY: Final = ObjectIdentifier("2.5.29.35")
 _UNDERSTOOD: Final = frozenset({_KEY_USAGE, _BASIC_CONSTRAINTS})
+_COMMON_NAME: Final = bytes.fromhex("0603550403")  # the identifier 2.5.4.3, with its header
 _KEY_CERT_SIGN: Final = 0x04
-_EXTENSIONS_TAG: Final = 0xA3
-_CRL_EXTENSIONS_TAG: Final = 0xA0
-_VERSION_TAG: Final = 0xA0
+
+
+@der.sequence
+class _Signed:
+    content: TLV
+    algorithm: TLV
+    signature: BitString
+
+
+@der.sequence
+class _Extension:
+    name: ObjectIdentifier
+    critical: Annotated[bool, der.Default(value=False)]
+    value: bytes
+
+
+@der.sequence
+class _Validity:
+    not_before: der.Moment
+    not_after: der.Moment
+
+
+@der.sequence
+class _Certificate:
+    version: Annotated[int, der.Explicit(0)]
+    serial: int
+    algorithm: TLV
+    issuer: TLV
+    validity: _Validity
+    subject: TLV
+    public_key: TLV
+    extensions: Annotated[list[_Extension], der.Explicit(3)]
+
+
+@der.sequence
+class _BasicConstraints:
+    ca: Annotated[bool, der.Default(value=False)]
+    path_length: int | None
+
+
+@der.sequence
+class _Revoked:
+    serial: int
+    at: der.Moment
+    extensions: list[_Extension] | None
+
+
+@der.sequence
+class _RevocationList:
+    version: int
+    algorithm: TLV
+    issuer: TLV
+    issued: der.Moment
+    expires: der.Moment
+    revoked: list[_Revoked] | None
+    extensions: Annotated[list[_Extension], der.Explicit(0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +103,25 @@ class Signed:
 
     Attributes:
         content: The signed bytes.
-        algorithm: The algorithm identifier, DER.
+        algorithm: The algorithm identifier: what its SEQUENCE holds, DER.
         signature: The signature's bytes, in the algorithm's own form.
     """
 
     content: bytes
     algorithm: bytes
     signature: bytes
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read the three parts of whatever a CA signed.
+
+        Raises:
+            MalformedEvidence: `der.format`; `x509.signature` unless the signature is whole bytes.
+        """
+        parts = der.decode(_Signed, data)
+        if parts.signature.padding_bits():
+            raise _malformed("signature", "expected a signature of whole bytes")
+        return cls(der.encoded(parts.content), der.content(parts.algorithm), parts.signature.as_bytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +132,14 @@ class Certificate:
         der: All of it.
         signed: What its issuer signed.
         serial: Serial number; AMD's VCEKs all have 0.
-        issuer: The issuer's name, DER.
-        subject: Its own name, DER.
+        issuer: The issuer's name: what its SEQUENCE holds, DER.
+        subject: Its own name, in the same form.
         common_name: The subject's one common name; empty if there is none, or more than one.
         not_before: From when it is valid, UTC.
         not_after: Until when it is valid, UTC; that second included.
-        public_key: SubjectPublicKeyInfo, DER.
-        extensions: Values by the content of their object identifiers.
+        public_key: SubjectPublicKeyInfo: what its SEQUENCE holds, DER.
+        signs: Whether it is a CA's that may sign certificates (basic constraints and key usage, both).
+        extensions: Values by their identifiers.
     """
 
     der: bytes
@@ -88,50 +151,38 @@ class Certificate:
     not_before: datetime
     not_after: datetime
     public_key: bytes
-    extensions: Mapping[bytes, bytes]
+    signs: bool
+    extensions: Mapping[ObjectIdentifier, bytes]
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Read a certificate from DER.
 
         Raises:
-            MalformedEvidence: `der.*`; `x509.certificate` for what DER allows and a certificate does not.
+            MalformedEvidence: `der.format`; `x509.certificate` and the like for what DER allows and a certificate does
+                not.
         """
-        signed, fields = _open(data, "certificate")
-        if len(fields) < 7 or fields[0].tag != _VERSION_TAG:
+        signed = Signed.parse(data)
+        fields = der.decode(_Certificate, signed.content)
+        if fields.version != _VERSION_3:
             raise _malformed("certificate", "expected version 3")
-        version, serial, algorithm, issuer, validity, subject, public_key, *rest = fields
-        if der.parse(version.content).uint(largest=_VERSION_3) != _VERSION_3:
-            raise _malformed("certificate", "expected version 3")
-        if algorithm.encoded != signed.algorithm:
+        if der.content(fields.algorithm) != signed.algorithm:
             raise _malformed("certificate", "the signature's algorithm differs from the signed one")
-        if len(rest) != 1 or rest[0].tag != _EXTENSIONS_TAG:
-            raise _malformed("certificate", "expected extensions, and nothing else, after the public key")
-        moments = validity.children()
-        if len(moments) != 2:
-            raise _malformed("certificate", "expected two dates")
+        subject = der.content(fields.subject)
+        extensions = _extensions(fields.extensions, understood=_UNDERSTOOD)
         return cls(
             der=data,
             signed=signed,
-            serial=serial.uint(largest=_SERIAL_CAP),
-            issuer=issuer.encoded,
-            subject=subject.encoded,
+            serial=_serial(fields.serial),
+            issuer=der.content(fields.issuer),
+            subject=subject,
             common_name=_common_name(subject),
-            not_before=_moment(moments[0]),
-            not_after=_moment(moments[1]),
-            public_key=public_key.encoded,
-            extensions=_extensions(der.parse(rest[0].content), understood=_UNDERSTOOD),
+            not_before=fields.validity.not_before.as_datetime(),
+            not_after=fields.validity.not_after.as_datetime(),
+            public_key=der.content(fields.public_key),
+            signs=_may_sign_certificates(extensions),
+            extensions=extensions,
         )
-
-    @property
-    def may_sign_certificates(self) -> bool:
-        """Whether it is a CA's that may sign certificates (basic constraints and key usage, both)."""
-        constraints, usage = self.extensions.get(_BASIC_CONSTRAINTS), self.extensions.get(_KEY_USAGE)
-        if constraints is None or usage is None:
-            return False
-        parts, bits = der.parse(constraints).children(), der.parse(usage).expect(Tag.BIT_STRING)
-        is_ca = bool(parts) and parts[0].tag == Tag.BOOLEAN and parts[0].boolean()
-        return is_ca and len(bits) > 1 and bool(bits[1] & _KEY_CERT_SIGN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +191,11 @@ class RevocationList:
 
     Attributes:
         signed: What its issuer signed.
-        issuer: The issuer's name, DER.
+        issuer: The issuer's name: what its SEQUENCE holds, DER.
         issued: `thisUpdate`, UTC.
         expires: `nextUpdate`, UTC.
         number: Its CRL number.
-        entries: The revoked certificates' entries, DER, one after the other.
+        revoked: When each certificate was revoked, UTC, by its serial number.
     """
 
     signed: Signed
@@ -152,58 +203,32 @@ class RevocationList:
     issued: datetime
     expires: datetime
     number: int
-    entries: bytes
+    revoked: Mapping[int, datetime]
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Read a list from DER: complete, numbered, with an end date.
 
         Raises:
-            MalformedEvidence: `der.*`; `x509.crl` for what DER allows and such a list does not.
+            MalformedEvidence: `der.format`; `x509.crl` and the like for what DER allows and such a list does not.
         """
-        signed, fields = _open(data, "crl")
-        head, rest = fields[:5], fields[5:]
-        if [field.tag for field in head[:3]] != [Tag.INTEGER, Tag.SEQUENCE, Tag.SEQUENCE] or len(head) < 5:
-            raise _malformed("crl", "expected version, algorithm, issuer and two dates: a list without an end has none")
-        if head[0].uint(largest=1) != 1 or head[1].encoded != signed.algorithm:
+        signed = Signed.parse(data)
+        fields = der.decode(_RevocationList, signed.content)
+        if fields.version != _CRL_VERSION_2 or der.content(fields.algorithm) != signed.algorithm:
             raise _malformed("crl", "expected version 2, and one algorithm")
-        entries = rest.pop(0).content if rest and rest[0].tag == Tag.SEQUENCE else b""
-        if len(rest) != 1 or rest[0].tag != _CRL_EXTENSIONS_TAG:
-            raise _malformed("crl", "expected extensions, and nothing else, at the end")
-        extensions = _extensions(der.parse(rest[0].content), understood=frozenset())
+        extensions = _extensions(fields.extensions, understood=frozenset())
         if _AUTHORITY_KEY not in extensions or _CRL_NUMBER not in extensions:
             raise _malformed("crl", "expected an authority key identifier and a number")
         if _DELTA_CRL in extensions or _ISSUING_POINT in extensions:
             raise _malformed("crl", "it covers a part of the certificates only")
-        number = der.parse(extensions[_CRL_NUMBER]).uint(largest=_SERIAL_CAP)
-        return cls(signed, head[2].encoded, _moment(head[3]), _moment(head[4]), number, entries)
-
-    def revoked_at(self, serial: int) -> datetime | None:
-        """Return when a certificate was revoked; None if it is not on the list.
-
-        Raises:
-            MalformedEvidence: `x509.crl` if an entry is not one.
-        """
-        encoded = serial.to_bytes(serial.bit_length() // 8 + 1, "big")
-        # A serial has one form in DER, so where its bytes do not occur it cannot be an entry's.
-        if encoded not in self.entries:
-            return None
-        return next((_moment(moment) for found, moment in self._revoked() if found.content == encoded), None)
-
-    def serials(self) -> tuple[int, ...]:
-        """Return the serial numbers on the list.
-
-        Raises:
-            MalformedEvidence: `x509.crl` if an entry is not one.
-        """
-        return tuple(serial.uint(largest=_SERIAL_CAP) for serial, _ in self._revoked())
-
-    def _revoked(self) -> Iterator[tuple[Element, Element]]:
-        for entry in der.elements(self.entries):
-            parts = entry.children()
-            if len(parts) < 2 or parts[0].tag != Tag.INTEGER:
-                raise _malformed("crl", "expected a serial number and a date in an entry")
-            yield parts[0], parts[1]
+        return cls(
+            signed=signed,
+            issuer=der.content(fields.issuer),
+            issued=fields.issued.as_datetime(),
+            expires=fields.expires.as_datetime(),
+            number=_serial(der.decode(int, extensions[_CRL_NUMBER])),
+            revoked={_serial(entry.serial): entry.at.as_datetime() for entry in fields.revoked or ()},
+        )
 
 
 def pem_blocks(pem: bytes) -> tuple[bytes, ...]:
@@ -221,66 +246,53 @@ def pem_blocks(pem: bytes) -> tuple[bytes, ...]:
         raise _malformed("pem", f"a certificate is not base64: {error}") from error
 
 
-def _open(data: bytes, what: str) -> tuple[Signed, list[Element]]:
-    """Return what is signed, and its fields."""
-    parts = der.parse(data).children()
-    if len(parts) != 3:
-        raise _malformed(what, f"expected a signed part, an algorithm and a signature, found {len(parts)} parts")
-    content, algorithm, signature = parts
-    return Signed(content.encoded, algorithm.encoded, signature.bits()), content.children()
-
-
-def _extensions(sequence: Element, *, understood: frozenset[bytes]) -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = {}
-    for extension in sequence.children():
-        parts = extension.children()
-        critical = len(parts) == 3 and parts[1].boolean()
-        if len(parts) != 2 and not critical:
-            raise _malformed("extension", "expected an identifier, a mark if it is critical, and a value")
-        name = parts[0].expect(Tag.OID)
-        if name in found or (critical and name not in understood):
-            raise _malformed("extension", f"extension {name.hex()} is there twice, or critical and unknown")
-        found[name] = parts[-1].expect(Tag.OCTET_STRING)
-    return found
-
-
-def _common_name(name: Element) -> str:
-    """Return the one common name, which stands alone in its SET and SEQUENCE."""
-    encoded = name.expect(Tag.SEQUENCE)
-    at = encoded.find(_COMMON_NAME)
-    if at < _RELATIVE_NAME_HEAD or encoded.find(_COMMON_NAME, at + 1) >= 0:
-        return ""
-    relative = der.elements(encoded[at - _RELATIVE_NAME_HEAD :])[0]
-    attribute = der.parse(relative.expect(Tag.SET)).children()
-    return text(attribute[1]) if len(attribute) == 2 and attribute[0].encoded == _COMMON_NAME else ""
-
-
-def text(element: Element) -> str:
+def text(value: TLV) -> str:
     """Return a character string.
 
     Raises:
-        MalformedEvidence: `der.tag` if it is another type; `x509.text` if its bytes are not characters.
+        MalformedEvidence: `x509.text` if it is another type, or its bytes are not characters.
     """
-    encoding = _STRINGS.get(element.tag)
+    encoding = _STRINGS.get(value.tag_bytes[0])
     if encoding is None:
-        raise _malformed("text", f"expected a character string, found tag {element.tag:#04x}")
+        raise _malformed("text", f"expected a character string, found tag {value.tag_bytes.hex()}")
     try:
-        return element.content.decode(encoding)
+        return bytes(value.data).decode(encoding)
     except UnicodeDecodeError as error:
         raise _malformed("text", "its bytes are not characters") from error
 
 
-def _moment(element: Element) -> datetime:
-    content = element.content
-    if len(content) != _MOMENT_SIZES.get(element.tag) or not content[:-1].isdigit() or content[-1:] != b"Z":
-        raise _malformed("time", f"expected a time in UTC to the second, found {content[:20]!r}")
-    digits = content.decode("ascii")
-    if element.tag == Tag.UTC_TIME:
-        digits = ("20" if digits < _UTC_TIME_PIVOT else "19") + digits
-    try:
-        return datetime.fromisoformat(f"{digits[:8]}T{digits[8:]}")
-    except ValueError as error:
-        raise _malformed("time", f"expected a time, found {content!r}") from error
+def _extensions(
+    extensions: Iterable[_Extension], *, understood: frozenset[ObjectIdentifier]
+) -> dict[ObjectIdentifier, bytes]:
+    found: dict[ObjectIdentifier, bytes] = {}
+    for extension in extensions:
+        name = extension.name
+        if name in found or (extension.critical and name not in understood):
+            raise _malformed("extension", f"extension {name.dotted_string} is there twice, or critical and unknown")
+        found[name] = extension.value
+    return found
+
+
+def _may_sign_certificates(extensions: Mapping[ObjectIdentifier, bytes]) -> bool:
+    constraints, usage = extensions.get(_BASIC_CONSTRAINTS), extensions.get(_KEY_USAGE)
+    if constraints is None or usage is None or not der.decode(_BasicConstraints, constraints).ca:
+        return False
+    bits = der.decode(BitString, usage).as_bytes()
+    return bool(bits) and bool(bits[0] & _KEY_CERT_SIGN)
+
+
+def _common_name(name: bytes) -> str:
+    """Return the one common name: the string behind its identifier, in a SEQUENCE of the two."""
+    at = name.find(_COMMON_NAME)
+    if at < 2 or name.find(_COMMON_NAME, at + 1) >= 0:
+        return ""
+    return text(der.decode(der.Pair, name[at - 2 : at + name[at - 1]]).value)
+
+
+def _serial(number: int) -> int:
+    if not 0 <= number < _SERIAL_CAP:
+        raise _malformed("serial", "expected a number of at most 20 bytes that is not negative")
+    return number
 
 
 def _malformed(suffix: str, found: str) -> MalformedEvidence:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from adyton.attest.result import AuthenticQuote
+from adyton.attest.result import Authentic, AuthenticReport
 from adyton.errors import PolicyDenied
 from adyton.formats.check import Check, Mode, Verdict
+from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.quote import Tee
 from adyton.formats.sgx import ReportBody
+from adyton.formats.tcb import TcbStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +22,18 @@ class Claims:
 
     Attributes:
         tee: What made the evidence.
-        measurement: MRENCLAVE or MRTD, hex.
-        signer: MRSIGNER or MRSIGNERSEAM, hex.
+        measurement: MRENCLAVE, MRTD or the SNP measurement, hex.
+        signer: MRSIGNER, MRSIGNERSEAM or the SNP identity key's digest, hex.
         debug: Whether the host can read its memory.
         report_data: The 64 bytes that the code chose, hex.
-        fmspc: The platform's family, hex.
-        isv_prod_id: SGX product number; None for TDX.
-        isv_svn: SGX security version; None for TDX.
-        rtmrs: The TDX runtime measurement registers, hex; empty for SGX.
+        fmspc: The platform's family, hex; None for SNP.
+        isv_prod_id: SGX product number; None for others.
+        isv_svn: SGX or SNP guest security version; None for TDX.
+        rtmrs: The TDX runtime measurement registers, hex; empty for others.
+        product: SNP product, such as `Milan`; None for others.
+        chip_id: SNP chip, hex; None for others, and with a VLEK.
+        vmpl: SNP privilege level that asked for the report; None for others.
+        host_data: What the host gave an SNP guest at launch, hex; None for others.
     """
 
     tee: Tee
@@ -33,15 +41,21 @@ class Claims:
     signer: str
     debug: bool
     report_data: str
-    fmspc: str
+    fmspc: str | None
     isv_prod_id: int | None = None
     isv_svn: int | None = None
     rtmrs: tuple[str, ...] = ()
+    product: str | None = None
+    chip_id: str | None = None
+    vmpl: int | None = None
+    host_data: str | None = None
 
     @classmethod
-    def of(cls, evidence: AuthenticQuote) -> Claims:
+    def of(cls, evidence: Authentic) -> Claims:
         """Read the claims from authentic evidence."""
-        body, fmspc, tee = evidence.quote.body, evidence.platform.fmspc.hex(), evidence.quote.tee
+        if isinstance(evidence, AuthenticReport):
+            return cls._of_report(evidence)
+        body, fmspc, tee = evidence.quote.body, evidence.platform.fmspc.hex(), evidence.tee
         report_data = body.report_data.hex()
         if isinstance(body, ReportBody):
             return cls(
@@ -57,6 +71,23 @@ class Claims:
         rtmrs = tuple(register.hex() for register in body.rtmrs)
         return cls(tee, body.mr_td.hex(), body.mr_signer_seam.hex(), body.debug, report_data, fmspc, rtmrs=rtmrs)
 
+    @classmethod
+    def _of_report(cls, evidence: AuthenticReport) -> Claims:
+        report, platform = evidence.report, evidence.platform
+        return cls(
+            evidence.tee,
+            report.measurement.hex(),
+            report.id_key_digest.hex(),
+            report.debug,
+            report.report_data.hex(),
+            None,
+            isv_svn=report.guest_svn,
+            product=platform.product,
+            chip_id=None if platform.chip_id is None else platform.chip_id.hex(),
+            vmpl=report.vmpl,
+            host_data=report.host_data.hex(),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Appraisal:
@@ -64,27 +95,49 @@ class Appraisal:
 
     Attributes:
         verdict: Accepted only if no check failed.
-        mode: Hardware or simulated.
-        policy: The policy's name.
-        checks: Those of the authentication, then those of the policy, in order.
+        policy: What it was appraised under.
+        judged: The policy's checks, in order.
         evidence: What was appraised.
-        evidence_digest: SHA-256 of the quote's signed part, 32 bytes: the PEM text around it can be altered unnoticed.
-        collateral_digest: SHA-256 that names the set of endorsements, 32 bytes.
-        policy_digest: SHA-256 of the policy's canonical form, 32 bytes.
         appraised_at: The time that it was appraised for, UTC.
         expires: When it has to be done again at the latest: the earliest expiry among the endorsements, UTC.
     """
 
     verdict: Verdict
-    mode: Mode
-    policy: str
-    checks: tuple[Check, ...]
-    evidence: AuthenticQuote
-    evidence_digest: bytes
-    collateral_digest: bytes
-    policy_digest: bytes
+    policy: AppraisalPolicy
+    judged: tuple[Check, ...]
+    evidence: Authentic
     appraised_at: datetime
     expires: datetime
+
+    @property
+    def mode(self) -> Mode:
+        """Hardware or simulated."""
+        return self.evidence.root.mode
+
+    @property
+    def tcb_status(self) -> TcbStatus | None:
+        """The vendor's word for the trusted computing base; None for SNP, where the vendor has none."""
+        return None if isinstance(self.evidence, AuthenticReport) else self.evidence.tcb.status
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Those of the authentication, then those of the policy, in order."""
+        return self.evidence.checks + self.judged
+
+    @property
+    def evidence_digest(self) -> bytes:
+        """SHA-256 of the evidence's signed part, 32 bytes: the PEM text around it can be altered unnoticed."""
+        return hashlib.sha256(self.evidence.signed_bytes()).digest()
+
+    @property
+    def collateral_digest(self) -> bytes:
+        """SHA-256 that names the set of endorsements, 32 bytes."""
+        return self.evidence.collateral.digest
+
+    @property
+    def policy_digest(self) -> bytes:
+        """SHA-256 of the policy's canonical form, 32 bytes."""
+        return _digest(self.policy)
 
     @property
     def claims(self) -> Claims:
@@ -94,7 +147,7 @@ class Appraisal:
     @property
     def failed(self) -> tuple[Check, ...]:
         """The checks that denied it, in order."""
-        return tuple(check for check in self.checks if not check.holds)
+        return tuple(check for check in self.judged if not check.holds)
 
     def require(self) -> Appraisal:
         """Return the appraisal if it was accepted.
@@ -106,5 +159,10 @@ class Appraisal:
             return self
         first = self.failed[0]
         raise PolicyDenied(
-            first.id, f"policy {self.policy}: expected {first.expected}, found {first.actual}", remedy=first.remedy
+            first.id, f"policy {self.policy.name}: expected {first.expected}, found {first.actual}", remedy=first.remedy
         )
+
+
+@lru_cache(maxsize=256)
+def _digest(policy: AppraisalPolicy) -> bytes:
+    return policy.digest()

@@ -11,29 +11,32 @@ What the caller still owes: a fresh nonce in `expected_report_data`, and acting 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
+from typing import Final, NamedTuple
 
-from adyton.attest.result import AuthenticQuote
+from adyton.attest.result import Authentic, AuthenticReport, VerifiedChip, VerifiedPlatform
 from adyton.errors import UsageError
 from adyton.formats.check import Check, Outcome, Verdict
 from adyton.formats.policy import AppraisalPolicy
+from adyton.formats.quote import Tee
 from adyton.formats.sgx import REPORT_DATA_SIZE, ReportBody
-from adyton.policy import rules
+from adyton.policy import rules, sgx_rules, snp_rules, tdx_rules
 from adyton.policy.appraisal import Appraisal
-from adyton.policy.sgx_rules import appraise_enclave
-from adyton.policy.tdx_rules import appraise_trust_domain
+from adyton.policy.platform_rules import appraise_platform
+from adyton.policy.snp_rules import NO_TCB_STATUS
+
+STANDINGS_CAP: Final = 1024  # platforms under policies whose checks are remembered
 
 
 def appraise(
-    evidence: AuthenticQuote, policy: AppraisalPolicy, *, expected_report_data: bytes | None, now: datetime
+    evidence: Authentic, policy: AppraisalPolicy, *, expected_report_data: bytes | None, now: datetime
 ) -> Appraisal:
     """Appraise authentic evidence under a policy.
 
     Args:
-        evidence: What `adyton.attest.authenticate` returned.
+        evidence: What `adyton.attest.authenticate` or `authenticate_report` returned.
         policy: What its owner accepts.
         expected_report_data: The 64 bytes that the evidence has to carry; None leaves that comparison to the caller.
         now: The time to appraise for, with a time zone.
@@ -45,56 +48,81 @@ def appraise(
         UsageError: `appraise.report_data` unless it is 64 bytes; `appraise.now` if `now` has no time zone.
     """
     _require_usable(expected_report_data, now)
-    judged = tuple(_checks(evidence, policy, expected_report_data, now))
-    denied = any(check.outcome is Outcome.FAILED for check in judged)
+    standing = _standing(evidence.basis, evidence.tee, policy)
+    judged = (*standing.checks, *_moment_checks(evidence, policy, expected_report_data, now))
+    denied = standing.denied or any(check.outcome is Outcome.FAILED for check in judged[len(standing.checks) :])
     return Appraisal(
-        verdict=Verdict.DENIED if denied else Verdict.ACCEPTED,
-        mode=evidence.root.mode,
-        policy=policy.name,
-        checks=evidence.checks + judged,
-        evidence=evidence,
-        evidence_digest=hashlib.sha256(evidence.quote.signed_bytes()).digest(),
-        collateral_digest=evidence.collateral.digest,
-        policy_digest=_digest(policy),
-        appraised_at=now,
-        expires=evidence.collateral.earliest_expiry,
+        Verdict.DENIED if denied else Verdict.ACCEPTED,
+        policy,
+        judged,
+        evidence,
+        now,
+        evidence.collateral.earliest_expiry,
     )
 
 
-def _checks(
-    evidence: AuthenticQuote, policy: AppraisalPolicy, expected_report_data: bytes | None, now: datetime
-) -> Iterator[Check]:
+class _Standing(NamedTuple):
+    """What a policy makes of a platform: the same for all of its evidence, at any time."""
+
+    checks: tuple[Check, ...]
+    denied: bool
+
+
+@lru_cache(maxsize=STANDINGS_CAP)
+def _standing(basis: VerifiedPlatform | VerifiedChip, tee: Tee, policy: AppraisalPolicy) -> _Standing:
+    checks = tuple(_basis_checks(basis, tee, policy))
+    return _Standing(checks, any(check.outcome is Outcome.FAILED for check in checks))
+
+
+def _basis_checks(basis: VerifiedPlatform | VerifiedChip, tee: Tee, policy: AppraisalPolicy) -> Iterator[Check]:
     # 1
-    yield rules.trusted_root(evidence, policy)
+    yield rules.trusted_root(basis, policy)
+    # 2
+    if isinstance(basis, VerifiedChip):
+        yield NO_TCB_STATUS
+        return
+    yield rules.tcb_info_version(basis, policy)
+    # 3
+    yield rules.tcb_status(basis, policy)
+    yield from rules.tcb_shortfalls(basis, policy, tee)
+    yield rules.tcb_evaluation(basis, policy)
+    yield rules.tcb_advisories(basis, policy)
+    yield from appraise_platform(basis.platform, policy.platform)
+
+
+def _moment_checks(
+    evidence: Authentic, policy: AppraisalPolicy, expected_report_data: bytes | None, now: datetime
+) -> Iterator[Check]:
     # 2
     yield rules.collateral_in_date(evidence, policy, now)
     yield rules.collateral_already_valid(evidence, policy, now)
-    yield rules.tcb_info_version(evidence, policy)
-    # 3
-    yield rules.tcb_status(evidence, policy)
-    yield rules.tcb_evaluation(evidence, policy)
-    yield rules.tcb_advisories(evidence, policy)
+    yield rules.collateral_fresh(evidence, policy, now)
     # 4
-    yield from _code_checks(evidence, policy)
+    where = ""
+    if isinstance(evidence, AuthenticReport):
+        where = snp_rules.where("report_data")
+        yield from snp_rules.appraise_guest(evidence, policy.snp) if policy.snp else _no_rules(evidence, policy)
+    elif isinstance(body := evidence.quote.body, ReportBody):
+        offset = evidence.quote.body_offset
+        where = sgx_rules.where("report_data", offset)
+        yield from (sgx_rules.appraise_enclave(body, policy.sgx, offset) if policy.sgx else _no_rules(evidence, policy))
+    else:
+        offset = evidence.quote.body_offset
+        where = tdx_rules.where("report_data", offset)
+        yield from (
+            tdx_rules.appraise_trust_domain(body, policy.tdx, offset) if policy.tdx else _no_rules(evidence, policy)
+        )
     # 5
-    yield rules.report_data(evidence, expected_report_data)
+    yield rules.report_data(evidence, expected_report_data, where)
 
 
-def _code_checks(evidence: AuthenticQuote, policy: AppraisalPolicy) -> Iterator[Check]:
-    body = evidence.quote.body
-    if isinstance(body, ReportBody):
-        if policy.sgx is not None:
-            yield from appraise_enclave(body, policy.sgx)
-            return
-    elif policy.tdx is not None:
-        yield from appraise_trust_domain(body, policy.tdx)
-        return
+def _no_rules(evidence: Authentic, policy: AppraisalPolicy) -> Iterator[Check]:
     yield rules.check(
         "tee.accepted",
         holds=False,
-        expected=f"a policy with rules for {evidence.quote.tee}",
+        expected=f"a policy with rules for {evidence.tee}",
         actual=f"policy {policy.name} has none",
-        remedy=f"add a section {evidence.quote.tee} to the policy",
+        remedy=f"add a section {evidence.tee} to the policy",
     )
 
 
@@ -107,8 +135,3 @@ def _require_usable(expected_report_data: bytes | None, now: datetime) -> None:
         )
     if now.tzinfo is None:
         raise UsageError("appraise.now", "expected a time with a time zone", remedy="pass an aware datetime")
-
-
-@lru_cache(maxsize=256)
-def _digest(policy: AppraisalPolicy) -> bytes:
-    return policy.digest()

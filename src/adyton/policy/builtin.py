@@ -6,14 +6,16 @@ from typing import Final
 
 from adyton.attest import TcbStatus
 from adyton.errors import UsageError
-from adyton.formats.policy import API_VERSION, AppraisalPolicy, CollateralRules, SgxRules, TcbRules, TdxRules
+from adyton.formats.policy import API_VERSION, AppraisalPolicy, CollateralRules, SgxRules, SnpRules, TcbRules, TdxRules
 
 STRICT: Final = AppraisalPolicy(
     api_version=API_VERSION,
     kind="AppraisalPolicy",
     name="strict",
+    roots=("intel", "amd"),
     sgx=SgxRules(dangerous_any_enclave=True),
     tdx=TdxRules(dangerous_any_trust_domain=True),
+    snp=SnpRules(dangerous_any_guest=True),
 )
 """Is the platform sound? Hardware root, up-to-date TCB, production mode, endorsements in date. Whatever code runs."""
 
@@ -21,6 +23,7 @@ DANGEROUS_AUTHENTIC: Final = AppraisalPolicy(
     api_version=API_VERSION,
     kind="AppraisalPolicy",
     name="dangerous-authentic",
+    roots=("intel", "amd"),
     tcb=TcbRules(accepted_statuses=tuple(status.value for status in TcbStatus)),
     collateral=CollateralRules(
         dangerous_allow_expired=True, dangerous_allow_not_yet_valid=True, dangerous_allow_tcb_info_v2=True
@@ -32,6 +35,15 @@ DANGEROUS_AUTHENTIC: Final = AppraisalPolicy(
         dangerous_allow_sept_ve=True,
         dangerous_allow_service_td=True,
         dangerous_allow_unknown_attributes=True,
+    ),
+    snp=SnpRules(
+        maximum_vmpl=0xFFFFFFFF,
+        dangerous_any_guest=True,
+        dangerous_allow_debug=True,
+        dangerous_allow_migration_agent=True,
+        dangerous_allow_provisional_firmware=True,
+        dangerous_allow_unknown_policy=True,
+        dangerous_allow_missing_crl=True,
     ),
 )
 """Is it authentic at all? Accepts whatever hardware really made, in any state; for reports, never for release."""

@@ -7,25 +7,37 @@ MRENCLAVE alone accepts debug enclaves.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from typing import Final
 
 from adyton.formats.check import Check
-from adyton.formats.policy import EnclaveReference, SgxRules
+from adyton.formats.policy import SgxRules
 from adyton.formats.public_signers import where_public
-from adyton.formats.sgx import AttributeFlags, ReportBody
-from adyton.policy.rules import accepted_code, check
+from adyton.formats.quote import span_of
+from adyton.formats.sgx import REPORT_BODY_SPANS, AttributeFlags, ReportBody
+from adyton.policy.rules import Fact, accepted_code, check
 
-_RUNNING = AttributeFlags.INIT | AttributeFlags.MODE64BIT
-
-
-def appraise_enclave(body: ReportBody, rules: SgxRules) -> Iterator[Check]:
-    """Yield every check about an enclave, in order."""
-    yield not_debug(body, rules)
-    yield initialised(body)
-    yield private_signer(body, rules)
-    yield from accepted_enclave(body, rules)
+_RUNNING: Final = int(AttributeFlags.INIT | AttributeFlags.MODE64BIT)
+_FIELDS: Final = (
+    "mr_enclave", "mr_signer", "config_id", "isv_ext_prod_id", "isv_family_id", "isv_prod_id", "isv_svn", "config_svn"
+)  # fmt: skip
 
 
-def not_debug(body: ReportBody, rules: SgxRules) -> Check:
+def appraise_enclave(body: ReportBody, rules: SgxRules, offset: int) -> Iterator[Check]:
+    """Yield every check about an enclave, in order.
+
+    Args:
+        body: What the processor says about it.
+        rules: What is accepted.
+        offset: Where the body begins in the quote, bytes.
+    """
+    yield not_debug(body, rules, offset)
+    yield initialised(body, offset)
+    yield private_signer(body, rules, offset)
+    yield from accepted_enclave(body, rules, offset)
+
+
+def not_debug(body: ReportBody, rules: SgxRules, offset: int) -> Check:
     """A debug enclave's memory is the host's to read (Intel SDK, SGX_FLAGS_DEBUG)."""
     debug = body.attributes.debug
     return check(
@@ -35,10 +47,11 @@ def not_debug(body: ReportBody, rules: SgxRules) -> Check:
         actual="a debug enclave" if debug else "a production enclave",
         remedy="sign it with debug disabled and launch it without the debug flag",
         waived=rules.dangerous_allow_debug,
+        where=where("attributes", offset),
     )
 
 
-def initialised(body: ReportBody) -> Check:
+def initialised(body: ReportBody, offset: int) -> Check:
     """An enclave that reports is initialised and runs in 64-bit mode."""
     flags = body.attributes.flags
     return check(
@@ -47,57 +60,39 @@ def initialised(body: ReportBody) -> Check:
         expected="INIT and MODE64BIT set",
         actual=f"flags {flags:#x}",
         remedy="build a 64-bit enclave",
+        where=where("attributes", offset),
     )
 
 
-def private_signer(body: ReportBody, rules: SgxRules) -> Check:
+def private_signer(body: ReportBody, rules: SgxRules, offset: int) -> Check:
     """The signing key is not one that anybody can sign with."""
-    where = where_public(body.mr_signer)
+    public = where_public(body.mr_signer)
     return check(
         "sgx.mr_signer.public",
-        holds=where is None,
+        holds=public is None,
         expected="a signing key that only its owner has",
-        actual=f"{body.mr_signer.hex()}, a key that is public: {where}" if where else "not known to be public",
+        actual=f"{body.mr_signer.hex()}, a key that is public: {public}" if public else "not known to be public",
         remedy="sign the enclave with a key of your own",
         waived=rules.dangerous_allow_public_signers,
+        where=where("mr_signer", offset),
     )
 
 
-def accepted_enclave(body: ReportBody, rules: SgxRules) -> Iterator[Check]:
+def accepted_enclave(body: ReportBody, rules: SgxRules, offset: int) -> Iterator[Check]:
     """The enclave is one that the policy names."""
+    fields = _FIELDS if rules.enclaves else _FIELDS[:1]
     return accepted_code(
         "sgx.enclave",
         "enclave",
         anything=rules.dangerous_any_enclave,
-        references=[_compare(body, reference) for reference in rules.enclaves],
-        measurement=body.mr_enclave,
+        references=rules.enclaves,
+        facts={name: Fact(getattr(body, name), where(name, offset)) for name in fields},
+        main="mr_enclave",
     )
 
 
-def _compare(body: ReportBody, reference: EnclaveReference) -> Iterator[Check]:
-    remedy = "run the enclave that the owner named, or ask the owner to accept this one"
-    for name, wanted, found in (
-        ("mr_enclave", reference.mr_enclave, body.mr_enclave),
-        ("mr_signer", reference.mr_signer, body.mr_signer),
-        ("config_id", reference.config_id, body.config_id),
-        ("isv_ext_prod_id", reference.isv_ext_prod_id, body.isv_ext_prod_id),
-        ("isv_family_id", reference.isv_family_id, body.isv_family_id),
-    ):
-        if wanted is not None:
-            actual = found.hex()
-            yield check(f"sgx.{name}", holds=actual == wanted, expected=wanted, actual=actual, remedy=remedy)
-    if reference.isv_prod_id is not None:
-        expected, actual = str(reference.isv_prod_id), str(body.isv_prod_id)
-        yield check("sgx.isv_prod_id", holds=actual == expected, expected=expected, actual=actual, remedy=remedy)
-    for name, least, has in (
-        ("isv_svn", reference.minimum_isv_svn, body.isv_svn),
-        ("config_svn", reference.minimum_config_svn, body.config_svn),
-    ):
-        if least is not None:
-            yield check(
-                f"sgx.{name}",
-                holds=has >= least,
-                expected=f"at least {least}",
-                actual=str(has),
-                remedy="run a newer version of the enclave",
-            )
+@cache
+def where(name: str, offset: int) -> str:
+    """Return where a field of the body stands in a quote, in words."""
+    begin, size = REPORT_BODY_SPANS[name]
+    return span_of("quote", offset + begin, size)

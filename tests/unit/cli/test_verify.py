@@ -14,7 +14,10 @@ from places import VECTORS
 from adyton.formats.policy import API_VERSION, AppraisalPolicy, EnclaveReference, SgxRules
 
 AT = NOW.isoformat()
-KEYS = ["verdict", "mode", "tee", "tcb", "checks", "collateral", "claims", "error"]
+KEYS = [
+    "verdict", "mode", "tee", "tcb", "checks", "collateral", "claims", "error", "policy", "policy_digest",
+    "evidence_digest", "root", "appraised_at",
+]  # fmt: skip
 
 
 class Files:
