@@ -182,26 +182,24 @@ def _attestation_key(quote: Quote, pck: PublicKey, signatures: Signatures) -> tu
 
 
 def _vendors_qe(report: ReportBody, identity: QeIdentity) -> Check:
-    expected = _masked_identity(
-        identity, identity.misc_select, identity.attributes, identity.mr_signer, identity.isv_prod_id
-    )
-    misc_select = report.misc_select.to_bytes(4, "little")
-    actual = _masked_identity(identity, misc_select, report.attributes.to_bytes(), report.mr_signer, report.isv_prod_id)
+    """What the report says under the masks is what the identity says, as Intel's verifier compares them."""
+    misc_select = _masked(report.misc_select.to_bytes(4, "little"), identity.misc_select_mask)
+    attributes = _masked(report.attributes.to_bytes(), identity.attributes_mask)
+    expected = (identity.misc_select, identity.attributes, identity.mr_signer, identity.isv_prod_id)
+    actual = (misc_select, attributes, report.mr_signer, report.isv_prod_id)
     return require(
         "dcap.qe.identity",
         holds=expected == actual,
-        expected=expected,
-        actual=actual,
+        expected=_identity_text(*expected),
+        actual=_identity_text(*actual),
         remedy="use the vendor's quoting enclave; evidence of another one is not to be trusted",
+        where="quote, quoting enclave's report",
     )
 
 
-def _masked_identity(
-    identity: QeIdentity, misc_select: bytes, attributes: bytes, mr_signer: bytes, isv_prod_id: int
-) -> str:
-    misc = _masked(misc_select, identity.misc_select_mask).hex()
-    flags = _masked(attributes, identity.attributes_mask).hex()
-    return f"misc select {misc}, attributes {flags}, signer {mr_signer.hex()}, product {isv_prod_id}"
+def _identity_text(misc_select: bytes, attributes: bytes, mr_signer: bytes, isv_prod_id: int) -> str:
+    flags = f"misc select {misc_select.hex()}, attributes {attributes.hex()}"
+    return f"{flags}, signer {mr_signer.hex()}, product {isv_prod_id}"
 
 
 def _masked(value: bytes, mask: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """Revocation lists: whose they are, and who is on them (RFC 5280 section 5; Intel PCK Certificate and CRL Profile).
 
-Rules: a list is issued and signed by exactly the CA whose certificates it revokes; it has a number, an authority key
-identifier and an end date; it is complete, neither a delta nor for some certificates only.
+Rules: a list is issued and signed by exactly the CA whose certificates it revokes; it has a number and an end date; it
+is complete, neither a delta nor for some certificates only.
 """
 
 from __future__ import annotations
@@ -33,15 +33,18 @@ class Revocations:
 
     @classmethod
     def parse(cls, data: bytes, code: str) -> Revocations:
-        """Read a list from DER.
+        """Read a list from DER; Intel's profile asks for an authority key identifier as well.
 
         Raises:
             MalformedEvidence: `<code>.format`.
         """
         try:
-            return cls(code, RevocationList.parse(data))
+            crl = RevocationList.parse(data)
         except MalformedEvidence as error:
             raise _malformed(code, error.message) from error
+        if not crl.names_key and code.startswith("dcap."):
+            raise _malformed(code, "expected an authority key identifier")
+        return cls(code, crl)
 
     @property
     def number(self) -> int:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from adyton.forge.vendor import Vendor
 from adyton.formats.collateral import Collateral
 from adyton.formats.sgx import Attributes, ReportBody
+
+_ATTRIBUTES_MASK: Final = bytes.fromhex("fbffffffffffffff0000000000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Level:
         date: TCB date.
         advisories: Advisories that apply.
         pce_svn: The lowest PCESVN of a platform's level.
+        tdx: The lowest versions of the sixteen TDX components; zeros if it is left out.
     """
 
     svn: Sequence[int]
@@ -48,6 +52,24 @@ class Level:
     date: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     advisories: Sequence[str] = ()
     pce_svn: int = 0
+    tdx: Sequence[int] = (0,) * 16
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFacts:
+    """What a TDX module is.
+
+    Attributes:
+        version: Its major version; 0 for the one identity of documents before versions.
+        levels: Levels by minor version, best first.
+        mr_signer: Its signer, 48 bytes; zero for Intel.
+        attributes: Its attributes, 8 bytes.
+    """
+
+    version: int = 0
+    levels: Sequence[Level] = ()
+    mr_signer: bytes = bytes(48)
+    attributes: bytes = bytes(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,39 +93,83 @@ class QeFacts:
 
 
 def tcb_info(
-    fmspc: bytes, levels: Iterable[Level], validity: Validity, *, evaluation_number: int = 1, pce_id: bytes = bytes(2)
+    fmspc: bytes,
+    levels: Iterable[Level],
+    validity: Validity,
+    *,
+    evaluation_number: int = 1,
+    pce_id: bytes = bytes(2),
+    modules: Sequence[ModuleFacts] = (),
+    version: int = 3,
 ) -> bytes:
-    """Return TCB info version 3 for SGX, ready to be signed."""
+    """Return TCB info, ready to be signed.
+
+    Args:
+        fmspc: The platform family, 6 bytes.
+        levels: TCB levels, best first.
+        validity: Its dates.
+        evaluation_number: `tcbEvaluationDataNumber`.
+        pce_id: 2 bytes.
+        modules: TDX modules; with any, the document is for TDX.
+        version: 3; or 2, which is for SGX and does not name it.
+    """
     document = {
-        "id": "SGX",
-        "version": 3,
+        **({} if version == 2 else {"id": "TDX" if modules else "SGX"}),
+        "version": version,
         **_dates(validity),
         "fmspc": fmspc.hex().upper(),
         "pceId": pce_id.hex().upper(),
         "tcbType": 0,
         "tcbEvaluationDataNumber": evaluation_number,
-        "tcbLevels": [
-            {
-                "tcb": {"sgxtcbcomponents": [{"svn": svn} for svn in level.svn], "pcesvn": level.pce_svn},
-                **_worth(level),
-            }
-            for level in levels
-        ],
+        **_modules(modules),
+        "tcbLevels": [{"tcb": _components(level, version, tdx=bool(modules)), **_worth(level)} for level in levels],
     }
     return msgspec.json.encode(document)
 
 
-def qe_identity(qe: QeFacts, levels: Iterable[Level], validity: Validity, *, evaluation_number: int = 1) -> bytes:
-    """Return a quoting enclave's identity version 2, ready to be signed."""
+def _components(level: Level, version: int, *, tdx: bool) -> dict[str, object]:
+    if version == 2:
+        named = {f"sgxtcbcomp{at:02}svn": svn for at, svn in enumerate(level.svn, 1)}
+        return {**named, "pcesvn": level.pce_svn}
+    components: dict[str, object] = {"sgxtcbcomponents": [{"svn": svn} for svn in level.svn], "pcesvn": level.pce_svn}
+    if tdx:
+        components["tdxtcbcomponents"] = [{"svn": svn} for svn in level.tdx]
+    return components
+
+
+def _modules(modules: Sequence[ModuleFacts]) -> dict[str, object]:
+    if not modules:
+        return {}
+    described = [
+        {
+            "id": f"TDX_{module.version:02X}",
+            "mrsigner": module.mr_signer.hex().upper(),
+            "attributes": module.attributes.hex().upper(),
+            "attributesMask": "FF" * 8,
+            "tcbLevels": [{"tcb": {"isvsvn": level.svn[0]}, **_worth(level)} for level in module.levels],
+        }
+        for module in modules
+    ]
+    plain = {name: described[0][name] for name in ("mrsigner", "attributes", "attributesMask")}
+    return {
+        "tdxModule": plain,
+        "tdxModuleIdentities": [module for module, facts in zip(described, modules, strict=True) if facts.version > 0],
+    }
+
+
+def qe_identity(
+    qe: QeFacts, levels: Iterable[Level], validity: Validity, *, evaluation_number: int = 1, name: str = "QE"
+) -> bytes:
+    """Return a quoting enclave's identity version 2, ready to be signed; `name` is `QE`, or `TD_QE` for TDX."""
     document = {
-        "id": "QE",
+        "id": name,
         "version": 2,
         **_dates(validity),
         "tcbEvaluationDataNumber": evaluation_number,
         "miscselect": "00000000",
         "miscselectMask": "FFFFFFFF",
-        "attributes": qe.attributes.to_bytes().hex().upper(),
-        "attributesMask": "FBFFFFFFFFFFFFFF0000000000000000",
+        "attributes": _masked(qe.attributes.to_bytes()).hex().upper(),
+        "attributesMask": _ATTRIBUTES_MASK.hex().upper(),
         "mrsigner": qe.mr_signer.hex().upper(),
         "isvprodid": qe.isv_prod_id,
         "tcbLevels": [{"tcb": {"isvsvn": level.svn[0]}, **_worth(level)} for level in levels],
@@ -134,6 +200,11 @@ def collateral(
         pck_crl=vendor.pck_crl(issued, expires, number=crl_number, revoked=revoked_by_pck_ca),
         pck_crl_chain=vendor.pck_crl_chain,
     )
+
+
+def _masked(attributes: bytes) -> bytes:
+    """Intel's documents hold the attributes under their mask, and verifiers compare with that."""
+    return bytes(byte & bits for byte, bits in zip(attributes, _ATTRIBUTES_MASK, strict=True))
 
 
 def _dates(validity: Validity) -> dict[str, str]:

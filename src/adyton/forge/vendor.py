@@ -14,11 +14,11 @@ from typing import Final, Self
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from adyton.forge.encode import sgx_extension
+from adyton.forge.keys import derive_key, sign_raw
 from adyton.formats.pck import SGX_EXTENSION, PckExtension
 
 ORGANISATION: Final = "Adyton Simulated Platform"
@@ -31,12 +31,6 @@ PlatformFacts = PckExtension
 
 def _new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
-
-
-def sign_raw(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
-    """Return an ECDSA P-256 signature with SHA-256: r and s, 64 bytes."""
-    r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +46,11 @@ class VendorKeys:
     root: ec.EllipticCurvePrivateKey = field(default_factory=_new_key, repr=False)
     pck_ca: ec.EllipticCurvePrivateKey = field(default_factory=_new_key, repr=False)
     tcb_signing: ec.EllipticCurvePrivateKey = field(default_factory=_new_key, repr=False)
+
+    @classmethod
+    def of(cls, seed: bytes) -> Self:
+        """Return the keys that a seed gives: for evidence that has to come out the same each time."""
+        return cls(*(derive_key(seed, label) for label in ("root", "pck_ca", "tcb_signing")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ class Vendor:
         )
         if extension is not None:
             builder = builder.add_extension(extension, critical=False)
-        return builder.sign(issuer_key, hashes.SHA256())
+        return builder.sign(issuer_key, hashes.SHA256(), ecdsa_deterministic=True)
 
     def _crl(
         self,
@@ -181,7 +180,7 @@ class Vendor:
         for serial in revoked:
             entry = x509.RevokedCertificateBuilder(serial_number=serial, revocation_date=issued).build()
             builder = builder.add_revoked_certificate(entry)
-        return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+        return builder.sign(key, hashes.SHA256(), ecdsa_deterministic=True).public_bytes(Encoding.DER)
 
 
 def _name(common_name: str) -> x509.Name:

@@ -21,6 +21,7 @@ from cryptography.hazmat.asn1 import (
     SetOf,
     UTCTime,
     decode_der,
+    encode_der,
     sequence,
 )
 from cryptography.x509 import ObjectIdentifier
@@ -40,6 +41,7 @@ __all__ = [
     "content",
     "decode",
     "element",
+    "encode_value",
     "encoded",
     "sequence",
 ]
@@ -63,6 +65,7 @@ class Tag(IntEnum):
     UTF8_STRING = 0x0C
     PRINTABLE_STRING = 0x13
     IA5_STRING = 0x16
+    UTC_TIME = 0x17
     SEQUENCE = 0x30
     SET = 0x31
 
@@ -98,6 +101,11 @@ def element(tag: int, content: bytes) -> bytes:
         return bytes((tag, size)) + content
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes((tag, _LONG_LENGTH | len(length))) + length + content
+
+
+def encode_value(value: int | bytes | ObjectIdentifier) -> bytes:
+    """Write an INTEGER, an OCTET STRING or an OBJECT IDENTIFIER."""
+    return encode_der(value)
 
 
 def encoded(value: TLV) -> bytes:

@@ -50,7 +50,7 @@ class CertificationType(IntEnum):
     PCK_CHAIN = 5
 
 
-_PPID_SIZES: Final = {
+PPID_SIZES: Final = {
     CertificationType.PPID_PLAIN: 16,
     CertificationType.PPID_RSA2048_OAEP: 256,
     CertificationType.PPID_RSA3072_OAEP: 384,
@@ -84,9 +84,9 @@ class PlatformCertification:
                 carries certificates.
         """
         cursor = Cursor(data, code="dcap.certification", what="certification data")
-        if kind not in _PPID_SIZES:
+        if kind not in PPID_SIZES:
             raise cursor.malformed("type", f"expected type 1, 2 or 3, found {kind.value}")
-        ppid = cursor.take(_PPID_SIZES[kind], "the PPID")
+        ppid = cursor.take(PPID_SIZES[kind], "the PPID")
         found = cls(kind, ppid, cursor.take(16, "CPUSVN"), cursor.uint(2, "PCESVN"), cursor.take(2, "PCEID"))
         cursor.finish()
         return found

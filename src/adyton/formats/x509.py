@@ -195,6 +195,7 @@ class RevocationList:
         issued: `thisUpdate`, UTC.
         expires: `nextUpdate`, UTC.
         number: Its CRL number.
+        names_key: Whether it names its issuer's key (authority key identifier).
         revoked: When each certificate was revoked, UTC, by its serial number.
     """
 
@@ -203,6 +204,7 @@ class RevocationList:
     issued: datetime
     expires: datetime
     number: int
+    names_key: bool
     revoked: Mapping[int, datetime]
 
     @classmethod
@@ -217,8 +219,8 @@ class RevocationList:
         if fields.version != _CRL_VERSION_2 or der.content(fields.algorithm) != signed.algorithm:
             raise _malformed("crl", "expected version 2, and one algorithm")
         extensions = _extensions(fields.extensions, understood=frozenset())
-        if _AUTHORITY_KEY not in extensions or _CRL_NUMBER not in extensions:
-            raise _malformed("crl", "expected an authority key identifier and a number")
+        if _CRL_NUMBER not in extensions:
+            raise _malformed("crl", "expected a number")
         if _DELTA_CRL in extensions or _ISSUING_POINT in extensions:
             raise _malformed("crl", "it covers a part of the certificates only")
         return cls(
@@ -227,6 +229,7 @@ class RevocationList:
             issued=fields.issued.as_datetime(),
             expires=fields.expires.as_datetime(),
             number=_serial(der.decode(int, extensions[_CRL_NUMBER])),
+            names_key=_AUTHORITY_KEY in extensions,
             revoked={_serial(entry.serial): entry.at.as_datetime() for entry in fields.revoked or ()},
         )
 

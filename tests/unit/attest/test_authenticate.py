@@ -141,7 +141,7 @@ def test_a_flipped_bit_in_the_body_is_refused():
 
 def test_an_attestation_key_that_the_quoting_enclave_did_not_bind_is_refused():
     forged = Forged()
-    quote, other = forged.quote(), forged.quote()
+    quote, other = forged.quote(), Forged().quote()
     assert refused(forged, replace(quote, attestation_key=other.attestation_key)) == "dcap.qe.report_data"
 
 
