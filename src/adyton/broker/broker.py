@@ -282,9 +282,8 @@ class Broker:
             attestation.runtime_data.tee_pubkey,
             session.nonce,
             session.id,
-            signing_key=self.keys.signing,
+            signing_key=self.keys.head_key,
             issuer=self._issuer,
-            now=now,
         )
 
     def session_of(self, token: str) -> str:
@@ -293,7 +292,7 @@ class Broker:
         Raises:
             AccessDenied: `session.token`.
         """
-        return session_of(token, self.keys.signing, _now())
+        return session_of(token, self.keys.head_key, _now())
 
     def release(self, identifier: str, path: str) -> Released:
         """Release a secret to a session's key, or record why not.

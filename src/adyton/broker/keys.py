@@ -49,7 +49,7 @@ class OwnKeys:
 
     @property
     def head_key(self) -> ec.EllipticCurvePrivateKey:
-        """The signing key, for tree heads."""
+        """The signing key, for tokens and tree heads."""
         private = self.signing.private_key
         if not isinstance(private, ec.EllipticCurvePrivateKey):
             raise TypeError("expected a private key")

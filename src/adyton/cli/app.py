@@ -25,9 +25,11 @@ EXIT_INTERRUPTED: Final = 130
 _VERBS: Final = {
     "conformance": ("adyton.cli.conformance", None),
     "demo": ("adyton.cli.demo", "demo"),
+    "ear": ("adyton.cli.ear", None),
     "ledger": ("adyton.cli.ledger", "broker"),
     "policy": ("adyton.cli.policy", None),
     "receipt": ("adyton.cli.receipt", "broker"),
+    "replay": ("adyton.cli.replay", None),
     "result": ("adyton.cli.result", None),
     "secret": ("adyton.cli.secret", "broker"),
     "up": ("adyton.cli.up", "broker"),

@@ -68,6 +68,7 @@ def create_app(broker: Broker, issuer: str) -> Starlette:
             _route("/kbs/v0/resource/{path:path}", services.resource, "GET"),
             _route("/v1/broker", services.describe, "GET"),
             _route("/v1/jwks", services.jwks, "GET"),
+            _route("/.well-known/jwks.json", services.jwks, "GET"),
             _route("/v1/secrets", services.list_secrets, "GET"),
             _route("/v1/secrets/{path:path}", services.put_secret, "PUT"),
             _route("/v1/receipts/{name}", services.receipt, "GET"),
