@@ -23,9 +23,11 @@ EXIT_INTERRUPTED: Final = 130
 
 # Verb: where it is, and which extra of the package it needs.
 _VERBS: Final = {
+    "collateral": ("adyton.cli.collateral", None),
     "conformance": ("adyton.cli.conformance", None),
     "demo": ("adyton.cli.demo", "demo"),
     "ear": ("adyton.cli.ear", None),
+    "forecast": ("adyton.cli.forecast", None),
     "ledger": ("adyton.cli.ledger", "broker"),
     "policy": ("adyton.cli.policy", None),
     "receipt": ("adyton.cli.receipt", "broker"),

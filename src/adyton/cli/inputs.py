@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -67,6 +68,24 @@ def read_collateral(path: str, evidence: bytes) -> bytes:
         return data
     sets = {Collateral.parse(bytes(item)): bytes(item) for item in CollateralBundle.parse(data).collateral}
     return sets[choose(Quote.parse(evidence), sets)]
+
+
+def read_collateral_sets(paths: Sequence[str]) -> list[Collateral]:
+    """Return the sets of collateral files, bundles, and folders of `*.json` files of either kind.
+
+    Raises:
+        UsageError: `cli.file.unreadable`.
+        MalformedEvidence: A file is neither.
+        MalformedDocument: As `read_file`; `bundle.invalid`.
+    """
+    found: list[Collateral] = []
+    for path in paths:
+        folder = Path(path)
+        for file in sorted(map(str, folder.glob("*.json"))) if folder.is_dir() else (path,):
+            data = read_file(file, cap=BUNDLE_SIZE_CAP, what="collateral file")
+            sets = CollateralBundle.parse(data).collateral if is_bundle(data) else (data,)
+            found += [Collateral.parse(bytes(item)) for item in sets]
+    return found
 
 
 def read_policy(name_or_path: str) -> AppraisalPolicy:
