@@ -75,6 +75,19 @@ def _platform(
     cache: VerificationCache | None,
     executor: Executor | None,
 ) -> VerifiedPlatform:
+    key = (collateral, roots, *_platform_key(quote))
+    known = None if cache is None else cache.platforms.find(key)
+    return known or _verify_platform(quote, collateral, roots, cache, executor, key)
+
+
+def _verify_platform(
+    quote: Quote,
+    collateral: Collateral,
+    roots: TrustRoots,
+    cache: VerificationCache | None,
+    executor: Executor | None,
+    key: tuple[object, ...],
+) -> VerifiedPlatform:
     def verified_endorsements() -> Endorsements:
         certificates = Certificates(roots, Signatures(executor))
         announce(quote, collateral, certificates)
@@ -83,20 +96,17 @@ def _platform(
     if cache is None:
         endorsements = verified_endorsements()
         return verify_platform(quote, collateral.pck_chain, endorsements, endorsements.certificates)
-    key = (collateral, roots)
-    endorsements = cache.endorsements.get(key, verified_endorsements)
+    endorsements = cache.endorsements.get((collateral, roots), verified_endorsements)
     return cache.platforms.get(
-        (key, *_platform_key(quote)),
+        key,
         lambda: verify_platform(quote, collateral.pck_chain, endorsements, endorsements.certificates.beside()),
     )
 
 
 def _platform_key(quote: Quote) -> tuple[object, ...]:
-    """Return all of a quote that `verify_platform` reads."""
-    qe, body = quote.qe, quote.body
+    """Return all of a quote that `verify_platform` reads; its certification is one object for the same bytes."""
+    body = quote.body
     tdx = () if isinstance(body, ReportBody) else (
         body.tee_tcb_svn, body.tee_tcb_svn2, body.mr_signer_seam, body.seam_attributes
     )  # fmt: skip
-    return (
-        quote.tee, quote.attestation_key, qe.report.to_bytes(), qe.signature, qe.auth_data, qe.kind, qe.data, tdx
-    )  # fmt: skip
+    return quote.header.tee, quote.attestation_key, quote.qe, tdx

@@ -8,7 +8,6 @@ an entry of another. An error is never remembered. With or without a cache the r
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -45,7 +44,7 @@ class VerificationCache:
 
 
 class Memory(Generic[_V]):
-    """The values that were used last, by key.
+    """Values by key; of more than there is room for, the oldest are forgotten.
 
     Args:
         size: How many at most.
@@ -53,22 +52,23 @@ class Memory(Generic[_V]):
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._values: OrderedDict[Hashable, _V] = OrderedDict()
+        self._values: dict[Hashable, _V] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._values)
 
+    def find(self, key: Hashable) -> _V | None:
+        """Return the value of a key; None if it is not remembered. It takes no lock: a look-up is one step."""
+        return self._values.get(key)
+
     def get(self, key: Hashable, make: Callable[[], _V]) -> _V:
         """Return the value of a key, and make it first if it is not remembered."""
-        with self._lock:
-            value = self._values.get(key)
-            if value is not None:
-                self._values.move_to_end(key)
-                return value
-        value = make()
-        with self._lock:
-            self._values[key] = value
-            if len(self._values) > self._size:
-                self._values.popitem(last=False)
+        value = self._values.get(key)
+        if value is None:
+            value = make()
+            with self._lock:
+                self._values[key] = value
+                while len(self._values) > self._size:
+                    del self._values[next(iter(self._values))]
         return value

@@ -19,7 +19,7 @@ from collections.abc import MutableMapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Self
+from typing import Any, Final, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -46,8 +46,6 @@ _PSS_SHA384: Final = frozenset(
     }
 )
 
-_SHA256: Final = ec.ECDSA(hashes.SHA256())
-_SHA384: Final = ec.ECDSA(hashes.SHA384())
 _PSS: Final = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48)
 _LIBRARY_ERRORS: Final = (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm)
 
@@ -67,6 +65,8 @@ _CERTIFIES_WITH: Final = {
     KeyKind.RSA4096: _PSS_SHA384,
 }
 
+
+_DIGESTS: Final = {KeyKind.P256: ec.ECDSA(hashes.SHA256()), KeyKind.P384: ec.ECDSA(hashes.SHA384())}
 
 _Asked = tuple["PublicKey", bytes, bytes]
 
@@ -109,6 +109,12 @@ class PublicKey:
             return None
 
 
+class _Handle(Protocol):
+    """The library's key: its arguments after the message depend on the kind."""
+
+    def verify(self, signature: bytes, data: bytes, *how: Any) -> None: ...  # noqa: ANN401
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedKey:
     """A public key, ready for use.
@@ -119,15 +125,15 @@ class LoadedKey:
     """
 
     public: PublicKey
-    handle: ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+    handle: _Handle
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Return whether a signature, DER encoded for ECDSA, verifies."""
         try:
-            if isinstance(self.handle, rsa.RSAPublicKey):
+            if self.public.kind is KeyKind.RSA4096:
                 self.handle.verify(signature, message, _PSS, hashes.SHA384())
             else:
-                self.handle.verify(signature, message, _SHA256 if self.public.kind is KeyKind.P256 else _SHA384)
+                self.handle.verify(signature, message, _DIGESTS[self.public.kind])
         except _LIBRARY_ERRORS:
             return False
         return True

@@ -49,6 +49,10 @@ class Collateral:
     pck_crl_chain: bytes = b""
     pck_chain: bytes = b""
 
+    def __hash__(self) -> int:
+        """Return a hash of the parts that no two sets share; equality compares all of them."""
+        return hash((self.tcb_info_signature, self.qe_identity_signature, self.root_crl, self.pck_crl))
+
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Read a collateral file: JSON whose values are strings; either of `root_crl` and `root_ca_crl`.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import Final, Self
 
 from adyton.errors import MalformedEvidence
@@ -21,14 +22,16 @@ from adyton.formats.sgx import REPORT_BODY_SIZE, ReportBody
 from adyton.formats.tdx import TD_REPORT_10_SIZE, TD_REPORT_15_EX_SIZE, TD_REPORT_15_SIZE, TdReport
 
 QUOTE_SIZE_CAP: Final = 64 * 1024
+CERTIFICATIONS_CAP: Final = 1024  # quoting enclaves whose header and certification are remembered
 HEADER_SIZE: Final = 48
 INTEL_QE_VENDOR_ID: Final = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 ECDSA_P256: Final = 2
 _EPID_KEY_TYPES: Final = (0, 1)
 _EPID_QUOTE_VERSIONS: Final = (1, 2)
 _QE_REPORT_CERTIFICATION: Final = 6
-_DESCRIPTOR_SIZE: Final = 6
-_CERTIFICATION_HEADER_SIZE: Final = 6
+_DESCRIPTOR: Final = struct.Struct("<HI")  # type and size: before the body of v5, and before certification data
+_HEADER: Final = struct.Struct("<HHIHH16s20s")
+_SIGNATURE_HEAD: Final = struct.Struct("<I64s64s")  # size of what follows, signature, attestation key
 _REMEDY: Final = "collect a DCAP quote: SGX version 3, or TDX version 4 or 5, with an ECDSA P-256 attestation key"
 
 
@@ -141,7 +144,7 @@ class QuoteHeader:
         """
         if len(data) != HEADER_SIZE:
             raise _malformed("length", f"a header has 48 bytes, found {len(data)}")
-        version, key_type, tee_type, qe_svn, pce_svn, vendor, user_data = struct.unpack("<HHIHH16s20s", data)
+        version, key_type, tee_type, qe_svn, pce_svn, vendor, user_data = _HEADER.unpack(data)
         if version in _EPID_QUOTE_VERSIONS or (version == 3 and key_type in _EPID_KEY_TYPES):
             raise MalformedEvidence(
                 "dcap.quote.epid",
@@ -163,8 +166,7 @@ class QuoteHeader:
 
     def to_bytes(self) -> bytes:
         """Return the 48 bytes."""
-        return struct.pack(
-            "<HHIHH16s20s",
+        return _HEADER.pack(
             self.version,
             ECDSA_P256,
             _TEE_NUMBERS[self.tee],
@@ -192,6 +194,9 @@ class QeCertification:
     auth_data: bytes
     kind: CertificationType
     data: bytes
+
+    # Equal certifications are equal; but what is remembered of one is looked up without reading all of it.
+    __hash__ = object.__hash__
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -253,20 +258,18 @@ class Quote:
         """
         if len(data) > QUOTE_SIZE_CAP:
             raise _malformed("size", f"a quote has at most {QUOTE_SIZE_CAP} bytes, found {len(data)}")
-        cursor = Cursor(data, code="dcap.quote", what="DCAP quote")
-        header = QuoteHeader.parse(cursor.take(HEADER_SIZE, "the header"))
-        body = _parse_body(header, cursor)
-        signature_data = Cursor(
-            cursor.take(cursor.uint(4, "the signature data's size"), "the signature data"),
-            code="dcap.quote",
-            what="DCAP quote signature data",
-        )
-        cursor.finish()
-        signature = signature_data.take(64, "the signature")
-        attestation_key = signature_data.take(64, "the attestation key")
+        header = _header(data[:HEADER_SIZE])
+        body, end = _parse_body(header, data)
+        if len(data) < end + _SIGNATURE_HEAD.size:
+            raise _malformed("length", f"a signature needs {_SIGNATURE_HEAD.size} bytes at offset {end}, found fewer")
+        size, signature, attestation_key = _SIGNATURE_HEAD.unpack_from(data, end)
+        if end + 4 + size != len(data):
+            suffix = "length" if end + 4 + size > len(data) else "trailing"
+            raise _malformed(suffix, f"signature data says {size} bytes, {len(data) - end - 4} follow")
+        certification = data[end + _SIGNATURE_HEAD.size :]
         if header.version > 3:
-            _enter_qe_certification(signature_data)
-        return cls(header, body, signature, attestation_key, QeCertification.parse(signature_data.rest()))
+            certification = _inner_certification(certification)
+        return cls(header, body, signature, attestation_key, _certification(certification))
 
     def to_bytes(self) -> bytes:
         """Return the quote's bytes."""
@@ -291,12 +294,12 @@ class Quote:
     @property
     def body_offset(self) -> int:
         """Where the body begins: behind the header, and behind the descriptor of v5."""
-        return HEADER_SIZE if self.header.version < 5 else HEADER_SIZE + _DESCRIPTOR_SIZE
+        return HEADER_SIZE if self.header.version < 5 else HEADER_SIZE + _DESCRIPTOR.size
 
     @property
     def qe_offset(self) -> int:
         """Where the quoting enclave's report begins."""
-        outer = 0 if self.header.version == 3 else _CERTIFICATION_HEADER_SIZE
+        outer = 0 if self.header.version == 3 else _DESCRIPTOR.size
         return self.body_offset + _BODY_SIZES[self.body_type] + 4 + 64 + 64 + outer
 
     @property
@@ -309,37 +312,59 @@ class Quote:
         return BodyType.TD_10 if self.body.tee_tcb_svn2 is None else BodyType.TD_15
 
 
+@lru_cache(maxsize=CERTIFICATIONS_CAP)
+def _header(data: bytes) -> QuoteHeader:
+    """Read a header once: it names the quoting enclave, and nothing of the quote."""
+    return QuoteHeader.parse(data)
+
+
+@lru_cache(maxsize=CERTIFICATIONS_CAP)
+def _certification(data: bytes) -> QeCertification:
+    """Read a certification once: it is the same in every quote of one quoting enclave."""
+    return QeCertification.parse(data)
+
+
 def span_of(what: str, offset: int, size: int) -> str:
     """Return a place in evidence, in words."""
     return f"{what} byte {offset}" if size == 1 else f"{what} bytes {offset} to {offset + size - 1}"
 
 
-def _parse_body(header: QuoteHeader, cursor: Cursor) -> ReportBody | TdReport:
-    kind = BodyType.SGX_ENCLAVE if header.tee is Tee.SGX else BodyType.TD_10
+def _parse_body(header: QuoteHeader, data: bytes) -> tuple[ReportBody | TdReport, int]:
+    """Return the body and where it ends."""
+    begin, kind = HEADER_SIZE, BodyType.SGX_ENCLAVE if header.tee is Tee.SGX else BodyType.TD_10
     if header.version == 5:
-        kind = _parse_descriptor(header, cursor)
-    content = cursor.take(_BODY_SIZES[kind], "the body")
-    return ReportBody.parse(content) if kind is BodyType.SGX_ENCLAVE else TdReport.parse(content)
+        begin, kind = HEADER_SIZE + _DESCRIPTOR.size, _parse_descriptor(header, data)
+    end = begin + _BODY_SIZES[kind]
+    if len(data) < end:
+        raise _malformed(
+            "length", f"the body needs {end - begin} bytes at offset {begin}, {len(data) - begin} are left"
+        )
+    content = data[begin:end]
+    return ReportBody.parse(content) if kind is BodyType.SGX_ENCLAVE else TdReport.parse(content), end
 
 
-def _parse_descriptor(header: QuoteHeader, cursor: Cursor) -> BodyType:
-    number, size = cursor.uint(2, "the body's type"), cursor.uint(4, "the body's size")
+def _parse_descriptor(header: QuoteHeader, data: bytes) -> BodyType:
+    if len(data) < HEADER_SIZE + _DESCRIPTOR.size:
+        raise _malformed("length", f"the body's descriptor needs {_DESCRIPTOR.size} bytes at offset {HEADER_SIZE}")
+    number, size = _DESCRIPTOR.unpack_from(data, HEADER_SIZE)
     if not BodyType.SGX_ENCLAVE <= number <= BodyType.TD_15_EX:
-        raise cursor.malformed("body_type", f"expected body type 1 to 4, found {number}")
+        raise _malformed("body_type", f"expected body type 1 to 4, found {number}")
     kind = BodyType(number)
     if size != _BODY_SIZES[kind] or (kind is BodyType.SGX_ENCLAVE) != (header.tee is Tee.SGX):
-        raise cursor.malformed("body_type", f"body type {number} of {size} bytes does not fit TEE {header.tee}")
+        raise _malformed("body_type", f"body type {number} of {size} bytes does not fit TEE {header.tee}")
     return kind
 
 
-def _enter_qe_certification(signature_data: Cursor) -> None:
-    number, size = signature_data.uint(2, "the outer certification type"), signature_data.uint(4, "its size")
+def _inner_certification(data: bytes) -> bytes:
+    """Return the quoting enclave's certification out of the one that v4 and v5 wrap around it."""
+    if len(data) < _DESCRIPTOR.size:
+        raise _malformed("length", f"certification data needs {_DESCRIPTOR.size} bytes, {len(data)} are left")
+    number, size = _DESCRIPTOR.unpack_from(data)
     if number != _QE_REPORT_CERTIFICATION:
-        raise signature_data.malformed("certification_type", f"expected outer type 6, found {number}")
-    if size != signature_data.left:
-        raise signature_data.malformed(
-            "length", f"certification data says {size} bytes, {signature_data.left} are left"
-        )
+        raise _malformed("certification_type", f"expected outer type 6, found {number}")
+    if size != len(data) - _DESCRIPTOR.size:
+        raise _malformed("length", f"certification data says {size} bytes, {len(data) - _DESCRIPTOR.size} are left")
+    return data[_DESCRIPTOR.size :]
 
 
 def _malformed(suffix: str, found: str) -> MalformedEvidence:

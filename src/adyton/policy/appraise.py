@@ -11,23 +11,31 @@ What the caller still owes: a fresh nonce in `expected_report_data`, and acting 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from adyton.attest.cache import Memory
 from adyton.attest.result import Authentic, AuthenticReport, VerifiedChip, VerifiedPlatform
 from adyton.errors import UsageError
 from adyton.formats.check import Check, Outcome, Verdict
 from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.quote import Tee
 from adyton.formats.sgx import REPORT_DATA_SIZE, ReportBody
+from adyton.formats.snp import SNP_REPORT_SPANS
+from adyton.formats.tdx import TD_REPORT_SPANS
 from adyton.policy import rules, sgx_rules, snp_rules, tdx_rules
 from adyton.policy.appraisal import Appraisal
 from adyton.policy.platform_rules import appraise_platform
 from adyton.policy.snp_rules import NO_TCB_STATUS
 
-STANDINGS_CAP: Final = 1024  # platforms under policies whose checks are remembered
+STANDINGS_CAP: Final = 1024  # platforms, and code, under policies whose checks are remembered
+_FAILED: Final = Outcome.FAILED
+
+
+# What is remembered here depends on exact bytes and on no time, as in `adyton.attest.cache`; without it the results
+# are the same.
 
 
 def appraise(
@@ -49,29 +57,43 @@ def appraise(
     """
     _require_usable(expected_report_data, now)
     standing = _standing(evidence.basis, evidence.tee, policy)
-    judged = (*standing.checks, *_moment_checks(evidence, policy, expected_report_data, now))
-    denied = standing.denied or any(check.outcome is Outcome.FAILED for check in judged[len(standing.checks) :])
+    code = _STANDINGS_OF_CODE.get((_code(evidence), policy), lambda: _Standing.of(_code_checks(evidence, policy)))
+    dates = (
+        rules.collateral_in_date(evidence, policy, now),
+        rules.collateral_already_valid(evidence, policy, now),
+        rules.collateral_fresh(evidence, policy, now),
+    )
+    bound = rules.report_data(evidence, expected_report_data, _where_report_data(evidence))
+    denied = standing.denied or code.denied or _FAILED in [check.outcome for check in (*dates, bound)]
     return Appraisal(
         Verdict.DENIED if denied else Verdict.ACCEPTED,
         policy,
-        judged,
+        (*standing.checks, *dates, *code.checks, bound),
         evidence,
         now,
-        evidence.collateral.earliest_expiry,
+        evidence.basis.collateral.earliest_expiry,
     )
 
 
 class _Standing(NamedTuple):
-    """What a policy makes of a platform: the same for all of its evidence, at any time."""
+    """What a policy makes of a platform, or of code: the same each time, whenever it is asked."""
 
     checks: tuple[Check, ...]
     denied: bool
 
+    @classmethod
+    def of(cls, checks: Iterable[Check]) -> _Standing:
+        """Sum checks up."""
+        listed = tuple(checks)
+        return cls(listed, _FAILED in [check.outcome for check in listed])
+
+
+_STANDINGS_OF_CODE: Final[Memory[_Standing]] = Memory(STANDINGS_CAP)
+
 
 @lru_cache(maxsize=STANDINGS_CAP)
 def _standing(basis: VerifiedPlatform | VerifiedChip, tee: Tee, policy: AppraisalPolicy) -> _Standing:
-    checks = tuple(_basis_checks(basis, tee, policy))
-    return _Standing(checks, any(check.outcome is Outcome.FAILED for check in checks))
+    return _Standing.of(_basis_checks(basis, tee, policy))
 
 
 def _basis_checks(basis: VerifiedPlatform | VerifiedChip, tee: Tee, policy: AppraisalPolicy) -> Iterator[Check]:
@@ -80,6 +102,8 @@ def _basis_checks(basis: VerifiedPlatform | VerifiedChip, tee: Tee, policy: Appr
     # 2
     if isinstance(basis, VerifiedChip):
         yield NO_TCB_STATUS
+        if policy.snp is not None:
+            yield from snp_rules.appraise_chip(basis, policy.snp)
         return
     yield rules.tcb_info_version(basis, policy)
     # 3
@@ -90,30 +114,38 @@ def _basis_checks(basis: VerifiedPlatform | VerifiedChip, tee: Tee, policy: Appr
     yield from appraise_platform(basis.platform, policy.platform)
 
 
-def _moment_checks(
-    evidence: Authentic, policy: AppraisalPolicy, expected_report_data: bytes | None, now: datetime
-) -> Iterator[Check]:
-    # 2
-    yield rules.collateral_in_date(evidence, policy, now)
-    yield rules.collateral_already_valid(evidence, policy, now)
-    yield rules.collateral_fresh(evidence, policy, now)
-    # 4
-    where = ""
+def _code(evidence: Authentic) -> tuple[object, ...]:
+    """Return what names the code, all that `_code_checks` reads: the signed body without its report data."""
     if isinstance(evidence, AuthenticReport):
-        where = snp_rules.where("report_data")
-        yield from snp_rules.appraise_guest(evidence, policy.snp) if policy.snp else _no_rules(evidence, policy)
+        signed = evidence.report.signed_bytes()
+        begin, size = SNP_REPORT_SPANS["report_data"]
+        return signed[:begin], signed[begin + size :]
+    body = evidence.quote.body
+    signed = body.to_bytes()
+    if isinstance(body, ReportBody):
+        return evidence.quote.body_offset, signed[:-REPORT_DATA_SIZE]
+    begin, size = TD_REPORT_SPANS["report_data"]
+    return evidence.quote.body_offset, signed[:begin], signed[begin + size :]
+
+
+def _code_checks(evidence: Authentic, policy: AppraisalPolicy) -> Iterator[Check]:
+    # 4
+    if isinstance(evidence, AuthenticReport):
+        if policy.snp is not None:
+            return snp_rules.appraise_guest(evidence.report, policy.snp)
     elif isinstance(body := evidence.quote.body, ReportBody):
-        offset = evidence.quote.body_offset
-        where = sgx_rules.where("report_data", offset)
-        yield from (sgx_rules.appraise_enclave(body, policy.sgx, offset) if policy.sgx else _no_rules(evidence, policy))
-    else:
-        offset = evidence.quote.body_offset
-        where = tdx_rules.where("report_data", offset)
-        yield from (
-            tdx_rules.appraise_trust_domain(body, policy.tdx, offset) if policy.tdx else _no_rules(evidence, policy)
-        )
-    # 5
-    yield rules.report_data(evidence, expected_report_data, where)
+        if policy.sgx is not None:
+            return sgx_rules.appraise_enclave(body, policy.sgx, evidence.quote.body_offset)
+    elif policy.tdx is not None:
+        return tdx_rules.appraise_trust_domain(body, policy.tdx, evidence.quote.body_offset)
+    return _no_rules(evidence, policy)
+
+
+def _where_report_data(evidence: Authentic) -> str:
+    if isinstance(evidence, AuthenticReport):
+        return snp_rules.where("report_data")
+    where = sgx_rules.where if isinstance(evidence.quote.body, ReportBody) else tdx_rules.where
+    return where("report_data", evidence.quote.body_offset)
 
 
 def _no_rules(evidence: Authentic, policy: AppraisalPolicy) -> Iterator[Check]:

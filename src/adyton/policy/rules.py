@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from adyton.attest.result import Authentic, CollateralItem, VerifiedChip, VerifiedPlatform
@@ -15,6 +16,7 @@ from adyton.formats.check import Check, Outcome
 from adyton.formats.policy import AppraisalPolicy, Reference
 from adyton.formats.quote import Tee
 
+TIMES_CAP: Final = 4096  # times in words that are remembered
 _REISSUED: Final = frozenset({"tcb_info", "qe_identity", "root_crl", "pck_crl", "crl"})
 _NO_AGE_LIMIT: Final = Check(
     "collateral.age", Outcome.NOT_APPLICABLE, "whatever is in date: the policy sets no age", "", where="collateral"
@@ -271,5 +273,6 @@ def _dates(items: tuple[CollateralItem, ...], verb: str) -> str:
     return ", ".join(f"{item.name} issued {_time(item.issued)}" for item in items)
 
 
+@lru_cache(maxsize=TIMES_CAP)
 def _time(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

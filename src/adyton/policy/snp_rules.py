@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from adyton.attest.result import AuthenticReport, SnpPlatform
+from adyton.attest.result import SnpPlatform, VerifiedChip
 from adyton.formats.check import Check, Outcome
 from adyton.formats.policy import SnpRules, SnpTcb
 from adyton.formats.quote import span_of
@@ -24,12 +24,15 @@ _ABI_BITS: Final = 0xFFFF
 _KNOWN_POLICY: Final = _ABI_BITS | sum(GuestPolicyBits)
 
 
-def appraise_guest(evidence: AuthenticReport, rules: SnpRules) -> Iterator[Check]:
-    """Yield every check about a guest and its platform, in order."""
-    report = evidence.report
-    yield revocation_known(evidence, rules)
+def appraise_chip(chip: VerifiedChip, rules: SnpRules) -> Iterator[Check]:
+    """Yield every check about a chip and its endorsements, in order."""
+    yield revocation_known(chip, rules)
+    yield from minimum_tcb(chip.platform, rules)
+
+
+def appraise_guest(report: SnpReport, rules: SnpRules) -> Iterator[Check]:
+    """Yield every check about a guest and what runs under it, in order."""
     yield firmware_committed(report, rules)
-    yield from minimum_tcb(evidence.platform, rules)
     yield from platform_features(report, rules)
     yield not_debug(report, rules)
     yield not_migratable(report, rules)
@@ -38,9 +41,9 @@ def appraise_guest(evidence: AuthenticReport, rules: SnpRules) -> Iterator[Check
     yield from accepted_guest(report, rules)
 
 
-def revocation_known(evidence: AuthenticReport, rules: SnpRules) -> Check:
+def revocation_known(chip: VerifiedChip, rules: SnpRules) -> Check:
     """A list of the ARK's says that the certificates are not revoked: no list is not a good list."""
-    given = bool(evidence.collateral.crl_numbers)
+    given = bool(chip.collateral.crl_numbers)
     return check(
         "snp.crl.missing",
         holds=given,
