@@ -23,6 +23,7 @@ EXIT_INTERRUPTED: Final = 130
 
 # Verb: where it is, and which extra of the package it needs.
 _VERBS: Final = {
+    "collateral": ("adyton.cli.collateral", "broker"),
     "demo": ("adyton.cli.demo", "demo"),
     "ledger": ("adyton.cli.ledger", "broker"),
     "policy": ("adyton.cli.policy", None),
