@@ -11,7 +11,7 @@ from adyton.endorsements.answers import Answer, read_answer
 from adyton.endorsements.clock import Clock, SystemClock
 from adyton.endorsements.item import Entry
 from adyton.endorsements.request import ItemRequest, Kind, Vendor
-from adyton.endorsements.upstream import Address, Upstream
+from adyton.endorsements.upstream import Upstream
 from adyton.endorsements.verify import verify_item
 from adyton.errors import UsageError
 
@@ -36,7 +36,9 @@ class Origin:
         self._roots = roots
         self._clock = clock or SystemClock()
         intel = self._upstreams.get(Vendor.INTEL)
-        self._certificates = Upstream(Address(_INTEL_CERTIFICATES)) if _is_intels_own(intel) else None
+        self._certificates: Upstream | None = None
+        if intel is not None and intel.address.host == _INTEL_HOST:
+            self._certificates = intel.beside(_INTEL_CERTIFICATES)
 
     @property
     def roots(self) -> TrustRoots:
@@ -111,7 +113,3 @@ class Direct:
             issuers = b"" if below is None else self.get(below).item.issuers
             self._entries[request] = self._origin.fetch(request, issuers)
         return self._entries[request]
-
-
-def _is_intels_own(upstream: Upstream | None) -> bool:
-    return upstream is not None and upstream.address.host == _INTEL_HOST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,7 +16,18 @@ from stub_upstream import StubAnswer, StubUpstream, amd, genuine, intel
 
 from adyton.attest import TrustRoots, authenticate, authenticate_report
 from adyton.attest.snp import _MODELS
-from adyton.endorsements import Direct, Edition, EndorsementConfig, fetch_collateral, fetch_snp
+from adyton.endorsements import (
+    Address,
+    Direct,
+    Edition,
+    EndorsementConfig,
+    Origin,
+    Upstream,
+    Vendor,
+    fetch_collateral,
+    fetch_snp,
+    origin,
+)
 from adyton.endorsements import request as ask
 from adyton.endorsements.answers import pem
 from adyton.endorsements.fetch import MODELS, product_of
@@ -147,3 +159,17 @@ def test_a_genuine_report_gets_its_genuine_certificates():
         stub.answers[ask.vcek("Milan", bytes(64), tcb).key] = StubAnswer(leaf)
         with pytest.raises(UntrustedEvidence, match=r"collateral\.item\.mismatch"):
             source.get(ask.vcek("Milan", bytes(64), tcb))
+
+
+def test_intel_s_root_list_comes_from_where_intel_publishes_it_and_without_the_subscription_key(forged, monkeypatch):
+    answers = intel(forged)
+    published = {"IntelSGXRootCA.der": answers.pop(ask.root_crl().key)}
+    with StubUpstream(answers) as pcs, StubUpstream(published) as certificates:
+        address = Address(pcs.url, headers={"Ocp-Apim-Subscription-Key": "secret"})
+        monkeypatch.setattr(origin, "_INTEL_HOST", address.host)
+        monkeypatch.setattr(origin, "_INTEL_CERTIFICATES", certificates.url)
+        upstreams = {Vendor.INTEL: Upstream(address, ONCE)}
+        with closing(Origin(upstreams, TrustRoots.named([forged.root_name]))) as opened:
+            assert Direct(opened).get(ask.root_crl()).facts.number == 1
+        assert "Ocp-Apim-Subscription-Key" in pcs.headers[0]
+        assert "Ocp-Apim-Subscription-Key" not in certificates.headers[0]
