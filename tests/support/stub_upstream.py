@@ -213,9 +213,9 @@ def signed_answer(forged, content, *, field_name="tcbInfo", header="TCB-Info-Iss
     return StubAnswer(body, {header: quote(chain or forged.vendor.tcb_chain, safe="")})
 
 
-def pck_answer(forged):
-    """Return the answer with a forged platform's PCK certificate."""
-    leaf, *issuers = _blocks(forged.vendor.issue_pck(forged.platform, serial=PCK_SERIAL).chain)
+def pck_answer(forged, chain=None):
+    """Return the answer with a forged platform's PCK certificate: the leaf of this chain, or one with a new key."""
+    leaf, *issuers = _blocks(chain or forged.vendor.issue_pck(forged.platform, serial=PCK_SERIAL).chain)
     tcbm = forged.platform.cpu_svn.hex() + forged.platform.pce_svn.to_bytes(2, "little").hex()
     chain = quote(b"".join(issuers), safe="")
     return StubAnswer(leaf, {"SGX-PCK-Certificate-Issuer-Chain": chain, "SGX-TCBm": tcbm.upper()})

@@ -6,6 +6,7 @@ those that need none.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -38,27 +39,41 @@ class Desk:
 
     def __init__(self, cache: EndorsementCache) -> None:
         self._cache = cache
+        self._cap = cache.config.waiting_requests_cap
         self._limiter: anyio.CapacityLimiter | None = None
+        self._waiting: dict[ItemRequest, asyncio.Task[Served]] = {}
 
     async def serve(self, request: ItemRequest) -> Served:
         """Return an item.
 
         Raises:
-            TransportError: `collateral.server.busy` if too many wait for an upstream already.
+            TransportError: `collateral.server.busy` if too many items are waited for already.
             AdytonError: Those of the cache.
         """
         found = await run_in_threadpool(self._cache.peek, request)
         if found is not None:
             return found
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(self._cache.config.waiting_requests_cap)
-        if self._limiter.available_tokens < 1:
+        # All who want the same item wait for the same task; one that goes away does not take it from the others.
+        return await asyncio.shield(self._waiting.get(request) or self._ask(request))
+
+    def _ask(self, request: ItemRequest) -> asyncio.Task[Served]:
+        if len(self._waiting) >= self._cap:
             raise TransportError(
                 "collateral.server.busy",
-                f"expected at most {self._cache.config.waiting_requests_cap} requests that wait for an upstream",
+                f"expected at most {self._cap} items that an upstream is asked for at the same time",
                 remedy="try again later; see whether the upstream answers",
             )
-        return await anyio.to_thread.run_sync(self._cache.serve, request, limiter=self._limiter)
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(self._cap)
+        work = anyio.to_thread.run_sync(self._cache.serve, request, limiter=self._limiter)
+        task = self._waiting[request] = asyncio.ensure_future(work)
+        task.add_done_callback(lambda done: self._landed(request, done))
+        return task
+
+    def _landed(self, request: ItemRequest, task: asyncio.Task[Served]) -> None:
+        del self._waiting[request]
+        if not task.cancelled():
+            task.exception()  # it is known to whoever still waits, and is no news to the event loop
 
 
 def item_route(desk: Desk, path: str, read: Read, respond: Respond, statuses: Mapping[str, int]) -> Route:

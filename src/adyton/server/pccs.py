@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -109,14 +109,20 @@ class _Service:
 
     def _list_by_uri(self, request: Request) -> ItemRequest:
         """Only the addresses that Intel's certificates name: nobody makes this server ask another."""
-        uri = parameter(request, "uri")
-        parts = urlsplit(uri) if len(uri) <= _URI_CAP and uri.isascii() else urlsplit("")
+        parts = _split(parameter(request, "uri"))
         if parts.scheme == "https" and parts.netloc == f"certificates.{_INTEL}":
             if parts.path in ("/IntelSGXRootCA.der", "/IntelSGXRootCA.crl"):
                 return ask.root_crl(version=self._version)
         elif parts.scheme == "https" and parts.netloc == f"api.{_INTEL}" and parts.path.endswith("/pckcrl"):
             return ask.pck_crl("".join(parse_qs(parts.query).get("ca", [])), version=self._version)
         raise bad_parameter("uri", "expected the address of Intel's root or PCK revocation list")
+
+
+def _split(uri: str) -> SplitResult:
+    try:
+        return urlsplit(uri if len(uri) <= _URI_CAP and uri.isascii() else "")
+    except ValueError:
+        return urlsplit("")
 
 
 def _edition(request: Request) -> tuple[str, int | None]:

@@ -47,7 +47,9 @@ class World:
 
     def cache(self, *, root=None, executor=None, **limits):
         config = EndorsementConfig(**(QUICK | limits))
-        origin = self.stub.origin(root or self.root, config=config, clock=self.clock, jitter=lambda: 0.0)
+        """Open a cache; `root` is a name, or several."""
+        roots = (root or self.root,) if isinstance(root or self.root, str) else root
+        origin = self.stub.origin(*roots, config=config, clock=self.clock, jitter=lambda: 0.0)
         store = ItemStore(self.path, entries_cap=config.entries_cap)
         cache = EndorsementCache(origin, store, config, clock=self.clock, executor=executor or AtOnce())
         self._open += [cache, origin]

@@ -12,7 +12,7 @@ import pytest
 from forged import NOW
 from forged_kds import SINCE, chip
 from places import VECTORS
-from stub_upstream import StubAnswer, StubUpstream, amd, genuine, intel
+from stub_upstream import StubAnswer, StubUpstream, amd, genuine, intel, pck_answer
 
 from adyton.attest import TrustRoots, authenticate, authenticate_report
 from adyton.attest.snp import _MODELS
@@ -76,9 +76,11 @@ def test_a_fetched_file_is_the_file_that_verify_reads(stub, forged):
     ],
 )
 def test_a_quote_without_its_chain_gets_it_from_the_pccs(stub, forged, kind, size):
-    quote, machine = without_chain(forged.quote(), kind, size)
-    stub.answers = intel(forged, machine=pck_certificate(machine))
+    whole = forged.quote()
+    quote, machine = without_chain(whole, kind, size)
+    stub.answers[pck_certificate(machine).key] = pck_answer(forged, whole.qe.data)
     collateral = fetch_collateral(quote, direct(stub, forged.root_name))
+    assert authenticate(quote, collateral, roots=forged.roots, now=NOW).tcb.status == "UpToDate"
     assert collateral.pck_chain.count(b"BEGIN CERTIFICATE") == 3
     assert pck_certificate(machine).key in stub.asked
 
