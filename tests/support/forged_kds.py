@@ -41,7 +41,7 @@ class ForgedChip:
         key = self._ark_key.public_key()
         return TrustRoot.of(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).name
 
-    def crl(self, issued, *, number=1, life=timedelta(days=30), by=None):
+    def crl(self, issued, *, number=1, life=timedelta(days=30), by=None, revokes_ask=False):
         key = by or self._ark_key
         authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
         builder = (
@@ -49,6 +49,9 @@ class ForgedChip:
             .add_extension(x509.CRLNumber(number), critical=False)
             .add_extension(authority, critical=False)
         )
+        if revokes_ask:
+            serial = self._ask.serial_number
+            builder = builder.add_revoked_certificate(x509.RevokedCertificateBuilder(serial, issued).build())
         return builder.sign(key, hashes.SHA384(), rsa_padding=_PSS).public_bytes(Encoding.DER)
 
     def report(self, *, version=3, chip_id=CHIP_ID, flags=0):
@@ -93,7 +96,11 @@ def _name(common_name):
 
 
 def _certify(subject, key, issuer, issuer_key, *, ca=False, extensions=()):
-    usage = x509.KeyUsage(not ca, False, False, False, False, ca, ca, False, False)  # noqa: FBT003, its own signature
+    flags = dict.fromkeys(
+        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only",
+         "decipher_only"), False,
+    )  # fmt: skip
+    usage = x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, **flags)
     builder = (
         x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number())
         .not_valid_before(SINCE)

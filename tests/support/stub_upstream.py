@@ -164,19 +164,21 @@ def vanish(handler):
     handler.close_connection = True
 
 
-def intel(forged, *, number=1, crl_number=1, validity=None, machine=None):
+def intel(forged, *, number=1, crl_number=1, validity=None, machine=None, revoked_by_root=()):
     """Return what a PCS answers about a forged platform.
 
     Args:
         number: `tcbEvaluationDataNumber`.
         crl_number: Of both lists.
         validity: Of everything.
+        revoked_by_root: Serials that the root has withdrawn.
         machine: The request of the platform's PCK certificate, if it is to be known.
     """
     validity = validity or forged.validity
     info = tcb_info(forged.platform.fmspc, forged.levels, validity, evaluation_number=number)
     identity = qe_identity(QeFacts.of(QE), forged.qe_levels, validity, evaluation_number=number)
-    made = collateral(forged.vendor, info, identity, validity, crl_number=crl_number)
+    revoked = {"revoked_by_root": revoked_by_root}
+    made = collateral(forged.vendor, info, identity, validity, crl_number=crl_number, **revoked)
     numbers = _evaluation_numbers(json.loads(info))
     answers = {}
     for version in (3, 4):
@@ -221,12 +223,12 @@ def pck_answer(forged, chain=None):
     return StubAnswer(leaf, {"SGX-PCK-Certificate-Issuer-Chain": chain, "SGX-TCBm": tcbm.upper()})
 
 
-def amd(chip, *, issued, crl_number=1):
+def amd(chip, *, issued, crl_number=1, revokes_ask=False):
     """Return what a KDS answers about a forged chip."""
     return {
         ask.vcek(PRODUCT, CHIP_ID, TCB).key: StubAnswer(chip.vcek),
         ask.snp_chain(PRODUCT).key: StubAnswer(chip.cert_chain),
-        ask.snp_crl(PRODUCT).key: StubAnswer(chip.crl(issued, number=crl_number)),
+        ask.snp_crl(PRODUCT).key: StubAnswer(chip.crl(issued, number=crl_number, revokes_ask=revokes_ask)),
     }
 
 

@@ -1,6 +1,7 @@
 """The cache: what verifiers get when they ask, whether the vendor is there or not.
 
 1. What is not authentic, or not what was asked for, is neither kept nor served (`verify`).
+   The same goes for what an issuer signed whose certificate a kept revocation list withdraws.
 2. What is older than what was there is refused, and the newer stays (`rules.is_rollback`).
 3. What is in date is served without asking anybody (`rules.in_date`).
 4. What is due is fetched anew beside that, and in the meantime served (`rules.is_due`).
@@ -28,7 +29,7 @@ from adyton.endorsements.origin import Origin
 from adyton.endorsements.request import ItemRequest
 from adyton.endorsements.rules import in_date, is_due
 from adyton.endorsements.store import ItemStore, Summary
-from adyton.endorsements.verify import verify_item
+from adyton.endorsements.verify import verify_item, withdrawn
 from adyton.errors import AdytonError, MalformedEvidence, NotFound, TransportError, UntrustedEvidence
 
 _log: Final = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ class EndorsementCache:
         if held is None or not in_date(held.facts, self.clock.now(), grace=self.config.outage_grace):
             raise error
         self.counters.add("stale")
-        _log.warning("%s is served past its date: %s", request.kind, error)
+        _log.warning("%s is served past its date: %s", request.kind, ascii(str(error)))
         return Served(held, stale=True)
 
     def _fetch_once(self, request: ItemRequest) -> Entry:
@@ -188,7 +189,7 @@ class EndorsementCache:
         except AdytonError as error:
             self.counters.failed(request.vendor, error, self.clock.now())
             self._failures.remember(request, error)
-            _log.warning("%s could not be fetched: %s", request.kind, error)
+            _log.warning("%s could not be fetched: %s", request.kind, ascii(str(error)))
             raise
         self.counters.answered(request.vendor)
         self._failures.forget(request)
@@ -210,6 +211,12 @@ class EndorsementCache:
                 "collateral.upstream.expired",
                 f"expected {kind} that is in date, found one that ended {entry.facts.expires:%Y-%m-%dT%H:%M:%SZ}",
                 remedy="the upstream is behind: use another, and compare this machine's clock",
+            )
+        if self._shelf.is_withdrawn(entry):
+            raise UntrustedEvidence(
+                "collateral.item.revoked",
+                f"expected {kind} of an issuer that is not revoked, found one of serial {entry.facts.issuer_serial:x}",
+                remedy="the vendor has withdrawn the issuer's certificate: use an upstream that has newer items",
             )
         if not self._shelf.keep(entry):
             self.counters.add("refused_rollbacks")
@@ -233,19 +240,31 @@ class _Shelf:
         self._verified: OrderedDict[ItemRequest, Entry] = OrderedDict()
 
     def find(self, request: ItemRequest) -> Entry | None:
-        """Return an item; one from disk is verified again, since files and roots change."""
+        """Return an item whose issuer is not revoked; one from disk is verified again, since files and roots change."""
         with self._lock:
             entry = self._verified.get(request)
             if entry is not None:
                 self._verified.move_to_end(request)
-                return entry
+        entry = entry or self._from_disk(request)
+        if entry is not None and self.is_withdrawn(entry):
+            _log.warning("%s from the cache is of a revoked issuer, and is removed", request.kind)
+            self.drop(request)
+            return None
+        return entry
+
+    def is_withdrawn(self, entry: Entry) -> bool:
+        """Return whether a list that is kept withdraws an item's issuer; an old list is good for that too."""
+        lists = (self.find(request) for request in entry.item.request.withdrawn_by)
+        return any(entry.facts.issuer_serial in withdrawn(found.item.body) for found in lists if found is not None)
+
+    def _from_disk(self, request: ItemRequest) -> Entry | None:
         stored = self._store.load(request)
         if stored is None:
             return None
         try:
             entry = replace(stored, facts=verify_item(stored.item, self._roots))
         except AdytonError as error:
-            _log.warning("%s from the cache file is not authentic, and is removed: %s", request.kind, error)
+            _log.warning("%s from the cache file is not authentic, and is removed: %s", request.kind, ascii(str(error)))
             self.drop(request)
             return None
         self._remember(entry)

@@ -41,12 +41,14 @@ class Facts:
         expires: Until when it is valid, UTC.
         root: The root that it stands under, by name.
         number: `tcbEvaluationDataNumber` or CRL number; None for certificates.
+        issuer_serial: Serial of its issuer's certificate, which the root's revocation list can withdraw.
     """
 
     issued: datetime
     expires: datetime
     root: str
     number: int | None = None
+    issuer_serial: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,15 @@ class ItemRequest:
             return snp_chain(self.family, endorsement_key=self.path.split("/")[0])
         return None
 
+    @property
+    def withdrawn_by(self) -> tuple[ItemRequest, ...]:
+        """The revocation lists that can withdraw its issuer's certificate: one for each version of the API."""
+        if self.kind in {Kind.ROOT_CRL, Kind.SNP_CRL}:
+            return ()
+        if self.vendor is Vendor.AMD:
+            return (snp_crl(self.family, endorsement_key=self.path.split("/")[0]),)
+        return tuple(root_crl(version=version) for version in API_VERSIONS)
+
 
 def tcb_info(
     tee: Tee, fmspc: bytes, *, version: int = 4, update: str = STANDARD, number: int | None = None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -36,7 +37,7 @@ from adyton.formats.endorsement import decode
 from adyton.formats.pck import SGX_EXTENSION, PckExtension
 from adyton.formats.tcb import QeIdentity, TcbInfo
 from adyton.formats.vcek import ChipExtensions
-from adyton.formats.x509 import pem_blocks
+from adyton.formats.x509 import RevocationList, pem_blocks
 
 _ROOT_CHAIN: Final = ChainKind("dcap.root_crl_chain", TCB_INFO.phrases, TCB_INFO.keys)
 _ASK: Final = ChainKind("snp.ask_chain", ("SEV-", "ARK-"), (KeyKind.RSA4096, KeyKind.RSA4096), leaf_signs=True)
@@ -72,6 +73,16 @@ def verify_item(item: Item, roots: TrustRoots) -> Facts:
         UntrustedEvidence: It is not authentic, or `collateral.item.mismatch`: it is not what was asked for.
     """
     return _VERIFIERS[item.request.kind](item, Certificates(roots, Signatures()))
+
+
+@lru_cache(maxsize=16)
+def withdrawn(revocation_list: bytes) -> frozenset[int]:
+    """Return the serials on a verified revocation list, DER.
+
+    Raises:
+        MalformedEvidence: `x509.crl` if an entry is not one.
+    """
+    return frozenset(RevocationList.parse(revocation_list).serials())
 
 
 def _tcb_info(item: Item, certificates: Certificates) -> Facts:
@@ -126,7 +137,7 @@ def _pck_certificate(item: Item, certificates: Certificates) -> Facts:
     _require_same(request, "PCEID", request.parameter("pceid"), machine.pce_id.hex())
     certified = (machine.cpu_svn + machine.pce_svn.to_bytes(2, "little")).hex()
     _require_same(request, "TCBm", item.tcbm, certified)
-    return Facts(chain.leaf.not_before, chain.expires, chain.root.name)
+    return Facts(chain.leaf.not_before, chain.expires, chain.root.name, issuer_serial=chain.issuer.serial)
 
 
 def _vcek(item: Item, certificates: Certificates) -> Facts:
@@ -137,7 +148,7 @@ def _vcek(item: Item, certificates: Certificates) -> Facts:
     spls = {"fmc": "fmcSPL", "boot_loader": "blSPL", "tee": "teeSPL", "snp": "snpSPL", "microcode": "ucodeSPL"}
     found = {spls[name]: f"{value:02d}" for name, value in chip.tcb.named()}
     _require_same(request, "firmware versions", dict(request.query), found)
-    return Facts(chain.leaf.not_before, chain.expires, chain.root.name)
+    return Facts(chain.leaf.not_before, chain.expires, chain.root.name, issuer_serial=chain.issuer.serial)
 
 
 def _snp_chain(item: Item, certificates: Certificates) -> Facts:
@@ -145,7 +156,7 @@ def _snp_chain(item: Item, certificates: Certificates) -> Facts:
     vlek, product = item.request.path.startswith("vlek"), item.request.family
     names = (f"SEV-VLEK-{product}" if vlek else f"SEV-{product}", f"ARK-{product}")
     _require_same(item.request, "CAs", names, tuple(found.common_name for found in chain.certificates))
-    return Facts(chain.issued, chain.expires, chain.root.name)
+    return Facts(chain.issued, chain.expires, chain.root.name, issuer_serial=chain.leaf.serial)
 
 
 def _snp_crl(item: Item, certificates: Certificates) -> Facts:
@@ -183,13 +194,14 @@ def _signed(item: Item, certificates: Certificates, kind: ChainKind) -> tuple[by
 
 def _list(item: Item, code: str, certificates: Certificates, chain: Chain, *, issuer: int = -1) -> Facts:
     found = Revocations.parse(item.body, code)
+    withdrawn(item.body)  # a list whose entries cannot be read is none
     found.require_issuer(chain.certificates[issuer], chain.keys[issuer], certificates.signatures)
     return _dated(found.issued, found.expires, chain, found.number)
 
 
 def _dated(issued: datetime, expires: datetime, chain: Chain, number: int | None) -> Facts:
     """An item ends with its own date, or with its issuer's certificate if that ends before."""
-    return Facts(issued, min(expires, chain.expires), chain.root.name, number)
+    return Facts(issued, min(expires, chain.expires), chain.root.name, number, chain.leaf.serial)
 
 
 def _require_edition(request: ItemRequest, number: int) -> None:

@@ -97,6 +97,7 @@ def item_route(desk: Desk, path: str, read: Read, respond: Respond, statuses: Ma
             if served.stale:
                 response.headers["Warning"] = STALE
         response.headers["Request-ID"] = secrets.token_hex(16)
+        response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
     return Route(path, endpoint, methods=["GET"])

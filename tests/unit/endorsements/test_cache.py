@@ -354,6 +354,35 @@ def test_an_item_of_a_root_that_is_no_longer_trusted_is_not_served(world):
         world.cache(root="intel").get(INFO)
 
 
+TCB_SIGNING, PCK_CA = 3, 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "serial"), [(INFO, TCB_SIGNING), (QE, TCB_SIGNING), (PCK_CRL, PCK_CA)], ids=["info", "qe", "crl"]
+)
+def test_items_of_an_issuer_that_the_root_withdraws_are_neither_served_nor_taken(world, forged, request_, serial):
+    cache = world.cache(negative_life_s=0)
+    cache.get(request_)
+    cache.get(ROOT_CRL)
+    world.stub.answers = intel(forged, crl_number=2, revoked_by_root=[serial])
+    world.clock.advance(DAY)
+    cache.get(ROOT_CRL)
+    for opened in (cache, world.cache()):
+        with pytest.raises(UntrustedEvidence, match=r"collateral\.item\.revoked"):
+            opened.get(request_)
+    assert request_ not in {summary.request for summary in cache.summaries()}
+
+
+def test_a_chip_under_an_ask_that_the_ark_withdraws_is_not_served(world):
+    world.stub.answers = amd(chip(), issued=NOW)
+    cache = world.cache(root=chip().root_name)
+    cache.get(VCEK)
+    world.stub.answers = amd(chip(), issued=NOW, revokes_ask=True)
+    cache.get(ask.snp_crl(PRODUCT))
+    with pytest.raises(UntrustedEvidence, match=r"collateral\.item\.revoked"):
+        cache.get(VCEK)
+
+
 @pytest.mark.parametrize("content", [b"not a database", b"\x00" * 5000])
 def test_a_file_that_is_no_cache_is_a_clear_error(tmp_path, content):
     path = tmp_path / "endorsements.db"

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from urllib.parse import quote
 
 import pytest
 from forged import Forged
 from forged_kds import CHIP_ID, PRODUCT, SINCE, TCB, chip
+from hypothesis import given
+from hypothesis import strategies as st
 from stub_upstream import HTML, StubAnswer, amd, intel, other_family, pck_answer, signed_answer
 
 from adyton.attest import TrustRoots
 from adyton.endorsements import Direct, EndorsementConfig, Origin
 from adyton.endorsements import request as ask
-from adyton.endorsements.answers import signed_document
+from adyton.endorsements.answers import CHAIN_HEADERS, TCBM_HEADER, Answer, read_answer, signed_document
 from adyton.endorsements.request import Kind, PckPlatform
-from adyton.errors import AdytonError, UsageError
+from adyton.errors import AdytonError, TransportError, UsageError
 from adyton.formats.quote import Tee
 from adyton.formats.snp import TcbVersion
 
@@ -189,6 +192,14 @@ def test_garbage_with_status_200_is_a_clear_error(ask_for, answers, request_, bo
     answers[request_.key] = StubAnswer(body, headers)
     code = ask_for(request_)
     assert code == "collateral.upstream.format" or (body == b"\x30" and code.endswith("_crl.format"))
+
+
+@given(body=st.binary(max_size=200) | st.text(max_size=200).map(str.encode), chain=st.text(max_size=200))
+def test_whatever_an_upstream_answers_it_is_an_item_or_a_clear_error(body, chain):
+    for request in [*EVERY_KIND, VCEK, SNP_CHAIN, SNP_CRL]:
+        headers = {name: chain for names in CHAIN_HEADERS.values() for name in names} | {TCBM_HEADER: chain}
+        with contextlib.suppress(TransportError):
+            assert read_answer(request, Answer("host/path", headers, body)).request == request
 
 
 @pytest.mark.parametrize(
