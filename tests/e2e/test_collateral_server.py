@@ -235,3 +235,15 @@ def test_wrong_usage_is_a_clear_error(stub, forged, tmp_path, words, exit_code, 
     error = json.loads(out)["error"]
     assert (ended, error["code"]) == (exit_code, code)
     assert error["remedy"]
+
+
+def test_a_server_ends_when_it_is_told_to_although_requests_wait_for_their_turn_at_the_kds(stub, forged, tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        with serving(stub, forged, tmp_path, "--kds-interval", "60") as url:
+            get(url, f"/vcek/v1/{PRODUCT}/cert_chain")
+            waiting = pool.submit(get, url, f"/vcek/v1/{PRODUCT}/crl")
+            while "adyton_collateral_misses_total 2\n" not in get(url, "/metrics").text:
+                pass
+            told = time.monotonic()
+        assert time.monotonic() - told < 15
+        assert waiting.result(30).status_code in (429, 502)

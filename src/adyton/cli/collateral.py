@@ -68,9 +68,8 @@ class Connection:
     api_key_file: str | None
     kds_interval_s: float
 
-    def origin(self, urls: dict[Vendor, str], config: EndorsementConfig) -> Origin:
+    def origin(self, urls: dict[Vendor, str], config: EndorsementConfig, clock: SystemClock) -> Origin:
         """Return the origin of these upstreams' endorsements."""
-        clock = SystemClock()
         buckets = {Vendor.AMD: TokenBucket(self.kds_interval_s, config.kds_burst, clock)}
         headers = {Vendor.INTEL: self._headers()}
         upstreams = {
@@ -226,7 +225,7 @@ def fetch(
     An item that is not authentic, or not the one that was asked for, ends the command, and nothing is written.
     """
     urls = {Vendor.INTEL: pccs, Vendor.AMD: kds}
-    with closing(connection.origin(urls, EndorsementConfig())) as origin:
+    with closing(connection.origin(urls, EndorsementConfig(), SystemClock())) as origin:
         source = Direct(origin)
         documents = [_document(read_file(path, cap=QUOTE_SIZE_CAP, what="quote or report"), source, edition, snp)
                      for path in evidence]  # fmt: skip
@@ -271,10 +270,15 @@ def serve(
         shown = ServeView(url, str(state), {vendor.value: address for vendor, address in urls.items()}, names)
         _show_serving(shown, as_json=as_json)
 
-    with closing(connection.origin(urls, config)) as origin, closing(_cache(state, origin, config)) as cache:
-        app = create_app(cache)
+    clock = SystemClock()
+    with closing(connection.origin(urls, config, clock)) as origin, closing(_cache(state, origin, config)) as cache:
+
+        def ending() -> None:
+            clock.wake()
+            origin.close()
+
         with sweeping(cache):
-            asyncio.run(serve_app(app, host, port, announce))
+            asyncio.run(serve_app(create_app(cache), host, port, announce, ending=ending))
 
 
 def _cache(state: Path, origin: Origin, config: EndorsementConfig) -> EndorsementCache:

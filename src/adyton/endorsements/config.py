@@ -38,7 +38,7 @@ class EndorsementConfig:
     """
 
     connect_timeout_s: float = 10.0
-    read_timeout_s: float = 20.0
+    read_timeout_s: float = 15.0
     deadline_s: float = 60.0
     body_cap_bytes: int = 2 * 1024 * 1024
     chain_cap_bytes: int = 64 * 1024

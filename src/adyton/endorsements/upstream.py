@@ -107,6 +107,7 @@ class Upstream:
         self._jitter = jitter
         self._bucket = bucket or TokenBucket(0, 1, self._clock)
         self._client = _client(address, self._config)
+        self._closed = False
 
     def beside(self, url: str) -> Upstream:
         """Return another upstream under the same limits, which gets none of this one's headers."""
@@ -114,7 +115,8 @@ class Upstream:
         return Upstream(address, self._config, clock=self._clock, jitter=self._jitter)
 
     def close(self) -> None:
-        """End its connections."""
+        """End its connections; what is under way is not repeated."""
+        self._closed = True
         self._client.close()
 
     def get(self, request: ItemRequest) -> Answer:
@@ -134,6 +136,8 @@ class Upstream:
             if not failure.repeat or self._clock.monotonic() + wait >= deadline:
                 raise failure.error
             self._clock.sleep(wait)
+            if self._closed:
+                break
             failure = self._attempt(request, where, deadline)
         if isinstance(failure, Answer):
             return failure
@@ -150,12 +154,14 @@ class Upstream:
             return _Failure(_rate_limited(where, "its limit leaves no request in time"), repeat=False)
         if wait:
             self._clock.sleep(wait)
+        if self._closed:
+            return _Failure(_unreachable(where, "this client is closed"), repeat=False)
         try:
             return self._send(request, where, deadline)
         except httpx2.TimeoutException as error:
             return _Failure(_slow(where, type(error).__name__), repeat=True)
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ssl.SSLError, OSError) as error:
-            return _Failure(_unreachable(where, error), repeat=True)
+            return _Failure(_unreachable(where, type(error).__name__), repeat=True)
 
     def _send(self, request: ItemRequest, where: str, deadline: float) -> Answer | _Failure:
         url = f"{self.address.url.rstrip('/')}/{request.path}"
@@ -243,10 +249,10 @@ def _absent(where: str, status: int) -> NotFound:
     )
 
 
-def _unreachable(where: str, error: Exception) -> TransportError:
+def _unreachable(where: str, how: str) -> TransportError:
     return TransportError(
         "collateral.upstream.unreachable",
-        f"expected an answer from {where}: {type(error).__name__}",
+        f"expected an answer from {where}: {how}",
         remedy=_CHECK_ADDRESS,
     )
 

@@ -18,7 +18,9 @@ _OPEN_ATTEMPTS: Final = 500
 _OPEN_PAUSE_S: Final = 0.01
 
 
-async def serve(app: Starlette, host: str, port: int, announce: Callable[[str], None]) -> None:
+async def serve(
+    app: Starlette, host: str, port: int, announce: Callable[[str], None], *, ending: Callable[[], None]
+) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
@@ -26,6 +28,7 @@ async def serve(app: Starlette, host: str, port: int, announce: Callable[[str], 
         host: Where it listens.
         port: The same.
         announce: Called with the address as soon as connections are accepted.
+        ending: Called before requests that are under way are waited for; it makes them end.
     """
     server = Server(app, address=host, port=port, interface=Interfaces.ASGI, log_enabled=False)
     loop = asyncio.get_running_loop()
@@ -36,6 +39,7 @@ async def serve(app: Starlette, host: str, port: int, announce: Callable[[str], 
     await _wait_until_open(host, port)
     announce(f"http://{host}:{port}")
     await ended.wait()
+    ending()
     server.stop()  # type: ignore[no-untyped-call]
     await serving
 

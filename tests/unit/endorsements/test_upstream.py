@@ -257,3 +257,18 @@ def test_a_portal_that_answers_200_with_a_page_is_read_as_it_is(stub):
 def test_limits_that_cannot_be_kept_are_refused(fields):
     with pytest.raises(UsageError, match=r"collateral\.config"):
         EndorsementConfig(**fields)
+
+
+def test_closing_ends_the_repetitions_of_whoever_waits(stub):
+    clock = SystemClock()
+    upstream = client(stub, clock, attempts=100, backoff_base_s=60.0, backoff_cap_s=60.0, deadline_s=1000.0)
+
+    def fails_and_closes(handler):
+        status(500)(handler)
+        upstream.close()
+        clock.wake()
+
+    stub.fault = fails_and_closes
+    with pytest.raises(TransportError):
+        upstream.get(REQUEST)
+    assert len(stub.asked) == 1
