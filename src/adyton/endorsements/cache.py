@@ -82,7 +82,7 @@ class EndorsementCache:
 
     def close(self) -> None:
         """Stop refreshing, and close the file."""
-        self._executor.shutdown(cancel_futures=True)
+        self._executor.shutdown()  # nothing is cancelled: somebody may wait for what is queued
         self._store.close()
 
     def get(self, request: ItemRequest) -> Entry:
@@ -132,12 +132,19 @@ class EndorsementCache:
     def sweep(self) -> None:
         """Refresh the documents and lists that are due; remove what is past every use."""
         now = self.clock.now()
+        self._forget_attempts()
         for summary in self._store.summaries():
             grace = self.config.outage_grace + timedelta(seconds=self.config.refresh_after_s)
             if not in_date(summary.facts, now, grace=grace):
                 self._shelf.drop(summary.request)
             elif not summary.request.of_one_machine and is_due(summary.facts, summary.fetched, now, self.config):
                 self._refresh(summary.request)
+
+    def _forget_attempts(self) -> None:
+        oldest = self.clock.monotonic() - self.config.refresh_pause_s
+        for request, tried in tuple(self._tried.items()):
+            if tried <= oldest:
+                self._tried.pop(request, None)
 
     def _last_resort(self, request: ItemRequest, error: AdytonError) -> Served:
         """Serve what is past its date within the grace; the default grace is none."""

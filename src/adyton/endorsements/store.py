@@ -30,7 +30,9 @@ CREATE TABLE item (
   issued INTEGER NOT NULL, expires INTEGER NOT NULL, number INTEGER, root TEXT NOT NULL, fetched INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX item_by_age ON item (fetched);
-CREATE TABLE mark (key TEXT PRIMARY KEY, issued INTEGER NOT NULL, number INTEGER) STRICT;
+CREATE TABLE mark (
+  key TEXT NOT NULL, root TEXT NOT NULL, issued INTEGER NOT NULL, number INTEGER, PRIMARY KEY (key, root)
+) STRICT;
 PRAGMA user_version = 1;
 """
 _KEEP: Final = "INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -99,12 +101,12 @@ class ItemStore:
         """Store an item, unless it is older than what was there before; return whether it was stored."""
         key, facts = entry.item.request.key, entry.facts
         with self._transaction():
-            mark = self._mark(key)
+            mark = self._mark(key, facts.root)
             if is_rollback(facts, mark):
                 return False
             self._database.execute(_KEEP, _row(entry))
-            moments = (_ticks(facts.issued), facts.number)
-            self._database.execute("INSERT OR REPLACE INTO mark VALUES (?, ?, ?)", (key, *moments))
+            mark_row = (key, facts.root, _ticks(facts.issued), facts.number)
+            self._database.execute("INSERT OR REPLACE INTO mark VALUES (?, ?, ?, ?)", mark_row)
             self._database.execute(_EVICT, (self._cap,))
             return True
 
@@ -119,8 +121,10 @@ class ItemStore:
         with self._translated():
             return tuple(_summary(row) for row in self._database.execute(query).fetchall())
 
-    def _mark(self, key: str) -> Mark | None:
-        row = self._database.execute("SELECT issued, number FROM mark WHERE key = ?", (key,)).fetchone()
+    def _mark(self, key: str, root: str) -> Mark | None:
+        """Return the mark under one root: two vendors number their items apart."""
+        query = "SELECT issued, number FROM mark WHERE key = ? AND root = ?"
+        row = self._database.execute(query, (key, root)).fetchone()
         return None if row is None else Mark(_moment(row[0]), row[1])
 
     def _prepare(self) -> None:

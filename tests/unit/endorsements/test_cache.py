@@ -383,6 +383,14 @@ def test_a_chip_under_an_ask_that_the_ark_withdraws_is_not_served(world):
         cache.get(VCEK)
 
 
+def test_the_numbers_of_one_root_do_not_bind_another(world, forged):
+    world.stub.answers = intel(forged, number=99)
+    assert number(world.cache()) == 99
+    other = Forged()
+    world.stub.answers = intel(other, number=1)
+    assert number(world.cache(root=other.root_name)) == 1
+
+
 @pytest.mark.parametrize("content", [b"not a database", b"\x00" * 5000])
 def test_a_file_that_is_no_cache_is_a_clear_error(tmp_path, content):
     path = tmp_path / "endorsements.db"
