@@ -31,6 +31,7 @@ from adyton.formats.quote import CertificationType, Tee
 from adyton.formats.snp import SnpEndorsements
 
 ADYTON = Path(sys.executable).with_name("adyton")
+FREE = ("--listen", "127.0.0.1:0")
 QE = "/" + ask.qe_identity(Tee.SGX).key
 
 
@@ -56,7 +57,7 @@ def server(stub, forged, tmp_path):
 def serving(stub, forged, state, *options, end=signal.SIGTERM):
     """Run the server as a user does; give its address."""
     roots = ("--root", forged.root_name, "--root", chip().root_name)
-    command = [ADYTON, "collateral", "serve", "--state", state, "--listen", "127.0.0.1:0", "--json", "--upstream",
+    command = [ADYTON, "collateral", "serve", "--state", state, *FREE, "--json", "--upstream",
                stub.url, "--kds-upstream", stub.url, "--kds-interval", "0", *roots, *options]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -220,9 +221,9 @@ def test_a_fetch_that_fails_says_why_and_leaves_the_file_as_it_was(stub, forged,
         (("fetch", "{quote}", "-o", "{out}", "--api-key-file", "{garbage}"), 3, "collateral.api_key"),
         (("fetch", "{quote}", "-o", "{out}", "--ca-file", "{garbage}"), 3, "collateral.upstream.ca"),
         (("fetch", "{quote}"), 3, "cli.usage"),
-        (("serve", "--listen", "127.0.0.1:0", "--state", "{quote}"), 2, "collateral.cache.unusable"),
+        (("serve", *FREE, "--state", "{quote}"), 2, "collateral.cache.unusable"),
         (("serve", "--state", "{out}", "--listen", "nonsense"), 2, "server.listen"),
-        (("serve", "--listen", "127.0.0.1:0", "--state", "{out}", "--upstream", "ftp://x"), 3, "collateral.upstream.url"),
+        (("serve", *FREE, "--state", "{out}", "--upstream", "ftp://x"), 3, "collateral.upstream.url"),
         (("serve", "--state", "{out}", "--outage-grace", "-1"), 3, "cli.usage"),
     ],
 )  # fmt: skip
