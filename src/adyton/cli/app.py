@@ -23,7 +23,7 @@ EXIT_INTERRUPTED: Final = 130
 
 # Verb: where it is, and which extra of the package it needs.
 _VERBS: Final = {
-    "collateral": ("adyton.cli.collateral", None),
+    "collateral": ("adyton.cli.collateral", "broker"),
     "conformance": ("adyton.cli.conformance", None),
     "demo": ("adyton.cli.demo", "demo"),
     "ear": ("adyton.cli.ear", None),

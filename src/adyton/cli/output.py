@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -15,6 +14,9 @@ from rich.text import Text
 
 from adyton.errors import ErrorReport
 from adyton.formats.check import Check, Outcome
+from adyton.policy.document import time_text
+
+__all__ = ["checks_table", "console", "print_error", "print_json", "printable", "shorten", "time_text"]
 
 _MARKS: Final = {
     Outcome.PASSED: ("passed", "green"),
@@ -70,8 +72,3 @@ def shorten(value: str) -> str:
 def printable(text: str) -> str:
     """Return text that others wrote without what a terminal would obey."""
     return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
-
-
-def time_text(moment: datetime) -> str:
-    """Return a UTC time in RFC 3339 form, to the second."""
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
