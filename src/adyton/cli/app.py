@@ -24,6 +24,7 @@ EXIT_INTERRUPTED: Final = 130
 # Verb: where it is, and which extra of the package it needs.
 _VERBS: Final = {
     "demo": ("adyton.cli.demo", "demo"),
+    "inspect": ("adyton.cli.inspect", None),
     "ledger": ("adyton.cli.ledger", "broker"),
     "policy": ("adyton.cli.policy", None),
     "receipt": ("adyton.cli.receipt", "broker"),
