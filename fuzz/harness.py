@@ -1,23 +1,33 @@
 """Running a fuzz target: coverage-guided with atheris if it is installed, else with random changes of its seeds.
 
-    python fuzz/fuzz_quote.py --runs 20000 [--seed 1]
+    python fuzz/harness.py quote --runs 200000 [--seed 1]
+    python fuzz/harness.py --list
 
-A target is a function of bytes that may raise this project's errors and nothing else.
+A target is a function of bytes that may raise this project's errors and nothing else (`targets.py`). The seeds are made
+by code; what coverage-guided runs find worth keeping stays in a temporary folder. An input that led to a fault is
+printed, and belongs into `fuzz/corpus/<target>/` until it is fixed and after.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FunctionType
 
-Target = Callable[[bytes], None]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from targets import TARGETS, Target
+
+CORPUS = Path(__file__).resolve().parent / "corpus"
 
 
-def run(target: Target, seeds: Sequence[bytes], *, runs: int, seed: int) -> None:
+def run(target: Callable[[bytes], None], seeds: Sequence[bytes], *, runs: int, seed: int) -> None:
     """Call a target with changed seeds; whatever it raises ends the run, with the input that did it."""
     chance = random.Random(seed)
     for number in range(runs):
@@ -52,17 +62,63 @@ def mutate(chance: random.Random, seed: bytes) -> bytes:
     return bytes(data)
 
 
-def main(target: Target, seeds: Sequence[bytes]) -> None:
+def regressions(name: str) -> list[bytes]:
+    """Return the inputs that once led to a fault."""
+    return [path.read_bytes() for path in sorted((CORPUS / name).glob("*"))]
+
+
+def instrument(atheris: object) -> int:
+    """Count edges in this project's own code; libraries are not what is fuzzed. Return how many functions."""
+    ours = [
+        found
+        for found in gc.get_objects()
+        if isinstance(found, FunctionType) and (found.__module__ or "").startswith("adyton.")
+    ]
+    for function in ours:
+        atheris.instrument_func(function)  # type: ignore[attr-defined]
+    return len(ours)
+
+
+def guided(target: Target, seeds: Sequence[bytes], *, runs: int, seed: int) -> None:
+    """Fuzz with coverage; the process ends with it."""
+    import atheris
+
+    functions = instrument(atheris)
+    print(f"{target.name}: {len(seeds)} seeds, {functions} functions watched")
+    with tempfile.TemporaryDirectory() as folder:
+        for number, content in enumerate(seeds):
+            (Path(folder) / f"seed{number}").write_bytes(content)
+        longest = max(4096, *(2 * len(content) for content in seeds))
+        options = [f"-runs={runs}", f"-seed={seed}", f"-max_len={longest}", "-timeout=30", "-rss_limit_mb=4096"]
+        atheris.Setup(
+            [sys.argv[0], *options, f"-artifact_prefix={tempfile.gettempdir()}/{target.name}-", folder],
+            target.one_input,
+        )
+        atheris.Fuzz()
+
+
+def main() -> None:
     """Run a target from the command line."""
-    arguments = argparse.ArgumentParser(description=target.__doc__)
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("target", nargs="?", choices=sorted(TARGETS))
+    arguments.add_argument("--list", action="store_true", help="print the targets' names")
     arguments.add_argument("--runs", type=int, default=20_000)
     arguments.add_argument("--seed", type=int, default=int(time.time()))
     options = arguments.parse_args()
-    try:
-        import atheris  # type: ignore[import-not-found]
-    except ImportError:
-        run(target, seeds, runs=options.runs, seed=options.seed)
-        print(f"{Path(sys.argv[0]).stem}: {options.runs} runs with seed {options.seed}, no fault")
+    if options.list or options.target is None:
+        print("\n".join(sorted(TARGETS)))
         return
-    atheris.Setup([sys.argv[0], f"-runs={options.runs}"], target)
-    atheris.Fuzz()
+    target = TARGETS[options.target]
+    seeds = [*target.seeds(), *regressions(target.name)]
+    if not seeds:
+        print(f"{target.name}: skipped, {target.needs}")
+        return
+    try:
+        guided(target, seeds, runs=options.runs, seed=options.seed)
+    except ModuleNotFoundError:
+        run(target.one_input, seeds, runs=options.runs, seed=options.seed)
+        print(f"{target.name}: {options.runs} runs with seed {options.seed}, no fault (random changes, no coverage)")
+
+
+if __name__ == "__main__":
+    main()

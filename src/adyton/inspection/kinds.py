@@ -11,7 +11,6 @@ import msgspec
 from adyton.errors import MalformedEvidence
 from adyton.formats.collateral import Collateral
 from adyton.formats.image import EnclaveImage
-from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.quote import INTEL_QE_VENDOR_ID, Quote
 from adyton.formats.receipt import Receipt
 from adyton.formats.result import SignedResult
@@ -24,7 +23,7 @@ from adyton.inspection.der import first_inside
 from adyton.inspection.documents import collateral_nodes, qe_identity_nodes, snp_endorsements_nodes, tcb_info_nodes
 from adyton.inspection.layout import Walked, walk
 from adyton.inspection.limits import View
-from adyton.inspection.messages import policy_nodes, receipt_nodes, result_nodes
+from adyton.inspection.messages import parse_policy, policy_nodes, receipt_nodes, result_nodes
 from adyton.inspection.pem import pem_blocks, pem_nodes
 from adyton.inspection.quote import QUOTE, known_of_quote
 from adyton.inspection.sgx import SIGSTRUCT, image_layout
@@ -246,6 +245,6 @@ KINDS: Final = (
          _parse_endorsements),
     Kind("signed-result", "signed result", _keyed(b"payload", b"quote"), _facts(_read_result), _parse_result),
     Kind("receipt", "receipt", _keyed(b"entry", b"proof"), _facts(receipt_nodes), Receipt.parse),
-    Kind("policy", "appraisal policy", _is_policy, _facts(policy_nodes), AppraisalPolicy.parse),
+    Kind("policy", "appraisal policy", _is_policy, _facts(policy_nodes), parse_policy),
 )  # fmt: skip
 """In the order in which they are tried."""

@@ -252,6 +252,16 @@ def test_a_private_key_is_not_shown():
     assert "a private key" in dangers(found)
 
 
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [(b'!!bool "abc"', "policy.document.invalid"), (b"1:" * 400 + b"1.0", "policy.document.invalid"),
+     (b"{<<: {}}", "inspect.policy"), (b"1:" * 5000 + b"1", "inspect.policy")],
+)  # fmt: skip
+def test_yaml_that_its_library_fails_on_or_is_slow_with_is_a_clear_error(value, code):
+    found = inspect(b"api_version: adyton.dev/v1\nkind: AppraisalPolicy\nname: " + value)
+    assert (found.kind, found.error.code) == ("policy", code)
+
+
 @pytest.mark.vectors
 def test_every_genuine_quote_is_read_to_its_last_byte(vectors):
     for path in (vectors / "dcap" / "quotes").iterdir():
