@@ -19,8 +19,8 @@ from adyton.inspection import Inspection, InspectionLimits, Node, inspect
 
 _MALFORMED: Final = 2
 _UNVERIFIED: Final = "Nothing here is verified: `adyton verify` does that."
-# What a page leaves out, and `--json` has: types and lengths of DER elements, parts of names that stand whole above.
-_ELSEWHERE: Final = frozenset({"header", "relative_name"})
+# What a page leaves out, and `--json` has: DER elements' types and lengths, and what already stands in the line above.
+_ELSEWHERE: Final = frozenset({"header", "identifier", "relative_name"})
 
 
 class NodeView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -101,13 +101,13 @@ def _show(found: Inspection, moment: datetime) -> None:
     page.print(f"{_UNVERIFIED} Dates are compared with {time_text(moment)}.")
     for name, words in found.dangers():
         page.print(Text.assemble(("danger ", "bold red"), (name, "bold"), f": {printable(words)}"))
-    _section(page, found.title, found.root.children)
+    _section(page, found.title, found.root.children, "")
     if found.error is not None:
         page.print()
         print_error(found.error, as_json=False)
 
 
-def _section(page: Console, title: str, nodes: tuple[Node, ...]) -> None:
+def _section(page: Console, title: str, nodes: tuple[Node, ...], path: str) -> None:
     """Print nodes as a table; what stands in them in another form follows, each under its own heading."""
     page.print()
     page.print(Text(printable(title), style="bold"))
@@ -116,13 +116,13 @@ def _section(page: Console, title: str, nodes: tuple[Node, ...]) -> None:
     table.add_column("size", justify="right")
     for column in ("field", "value", "meaning"):
         table.add_column(column, overflow="fold")
-    later = list(_rows(table, nodes, 0, ""))
+    later = list(_rows(table, nodes, 0, path))
     page.print(table)
-    for path, node in later:
+    for here, node in later:
         if node.columns:
-            _levels(page, path, node)
+            _levels(page, here, node)
         else:
-            _section(page, f"{path}, decoded", node.decoded)
+            _section(page, f"{here}, decoded", node.decoded, here)
 
 
 def _rows(table: Table, nodes: tuple[Node, ...], depth: int, path: str) -> Iterator[tuple[str, Node]]:

@@ -98,10 +98,14 @@ def _named(name: str) -> Shape:
 
 
 def _algorithm(name: str) -> Shape:
-    return Shape(name, (_IDENTIFIER, Shape("parameters")), show=_quiet)
+    return Shape(name, (Shape("algorithm_name"), Shape("parameters")), show=_quiet)
 
 
-_SHOWS: Final = {"key usage": _usage, "reason code": _reason, "sgx_type": _sgx_type}
+def _constraints(element: Element, _view: View) -> Shown:
+    return Shown("a CA" if element.content[:3] == b"\x01\x01\xff" else "not a CA")
+
+
+_SHOWS: Final = {"key usage": _usage, "basic constraints": _constraints, "reason code": _reason, "sgx_type": _sgx_type}
 
 
 def _pair(content: bytes) -> Shape:
@@ -120,7 +124,7 @@ def _summary(element: Element, view: View) -> Shown:
     simple = [part for part in parts[1:] if not part.tag & 0x20]
     show = _SHOWS.get(oid_name(parts[0].content), by_type) if parts else by_type
     found = [show(part, view).meaning for part in simple]
-    return Shown(", ".join(words for words in found if words != "bytes"))
+    return Shown(", ".join(found))
 
 
 _SGX_FIELD: Final = Shape("field", choose=_pair)
@@ -134,7 +138,16 @@ def _extension(content: bytes) -> Shape:
 
 
 def _oid_only(element: Element, _view: View) -> Shown:
-    return Shown(dotted(oid_of(element.content)))
+    critical = len(element.children()) > 2 if _reads(element) else False
+    return Shown(dotted(oid_of(element.content)) + (", critical" if critical else ""))
+
+
+def _reads(element: Element) -> bool:
+    try:
+        der.elements(element.content)
+    except MalformedEvidence:
+        return False
+    return element.tag == Tag.SEQUENCE
 
 
 _EXTENSIONS: Final = Shape("extensions", every=Shape("extension", choose=_extension), show=_quiet)

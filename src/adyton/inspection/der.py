@@ -22,36 +22,41 @@ _CONSTRUCTED: Final = 0x20
 _LONG: Final = 0x80
 _HIGH_TAG: Final = 0x1F
 _LENGTH_BYTES: Final = 3
+_SHOWN_SIZE: Final = 20  # of bytes in words: a key identifier
 
 ShowElement = Callable[[Element, View], Shown]
 _STRINGS: Final = (Tag.UTF8_STRING, Tag.PRINTABLE_STRING, Tag.IA5_STRING)
-_TIMES: Final = (Tag.UTC_TIME, Tag.GENERALIZED_TIME)
 
 
 def by_type(element: Element, _view: View) -> Shown:
     """Show a value by its type."""
     try:
-        return Shown(_by_type(element))
+        if element.tag in _STRINGS:
+            return Shown(x509.text(element))
+        words = _WORDS.get(element.tag)
+        return Shown() if words is None else Shown(words(element.content))
     except MalformedEvidence as error:
         return Shown("not readable", (error.message,))
 
 
-def _by_type(element: Element) -> str:
-    tag, content = element.tag, element.content
-    if tag == Tag.OID:
-        return oid_words(content)
-    if tag in (Tag.INTEGER, Tag.ENUMERATED):
-        return str(int.from_bytes(content, "big", signed=True)) if len(content) <= 8 else f"{len(content)} bytes"
-    if tag == Tag.BOOLEAN:
-        return "true" if element.boolean() else "false"
-    if tag in _STRINGS:
-        return x509.text(element)
-    if tag in _TIMES:
-        return content.decode("ascii", "replace")
-    return {Tag.OCTET_STRING: "bytes", Tag.BIT_STRING: "bits"}.get(Tag(tag), "") if tag in _KNOWN else ""
+def _integer(content: bytes) -> str:
+    return str(int.from_bytes(content, "big", signed=True)) if len(content) <= 8 else f"{len(content)} bytes"
 
 
-_KNOWN: Final = frozenset(Tag)
+def _octets(content: bytes) -> str:
+    return content.hex() if len(content) <= _SHOWN_SIZE else f"{len(content)} bytes"
+
+
+_WORDS: Final[dict[int, Callable[[bytes], str]]] = {
+    Tag.OID: oid_words,
+    Tag.INTEGER: _integer,
+    Tag.ENUMERATED: _integer,
+    Tag.BOOLEAN: lambda content: {b"\x00": "false", b"\xff": "true"}.get(content, "neither true nor false"),
+    Tag.OCTET_STRING: _octets,
+    Tag.BIT_STRING: lambda _content: "bits",
+    Tag.UTC_TIME: lambda content: content.decode("ascii", "replace"),
+    Tag.GENERALIZED_TIME: lambda content: content.decode("ascii", "replace"),
+}
 
 
 @dataclass(frozen=True, slots=True)
