@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import gc
 import random
+import re
 import sys
 import tempfile
 import time
@@ -22,21 +23,31 @@ from types import FunctionType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from structured import mutate_json
 from targets import TARGETS, Target
 
+_WORD = re.compile(rb"[A-Za-z_][A-Za-z_.-]{2,40}")
 CORPUS = Path(__file__).resolve().parent / "corpus"
 
 
-def run(target: Callable[[bytes], None], seeds: Sequence[bytes], *, runs: int, seed: int) -> None:
+def run(
+    target: Callable[[bytes], None], seeds: Sequence[bytes], *, runs: int, seed: int, raw: Sequence[bytes] = ()
+) -> None:
     """Call a target with changed seeds; whatever it raises ends the run, with the input that did it."""
     chance = random.Random(seed)
     for number in range(runs):
-        data = mutate(chance, chance.choice(seeds))
+        data = structured(chance, chance.choice(seeds), raw)
         try:
             target(data)
         except BaseException:
             sys.stderr.write(f"run {number} of seed {seed} failed with {data[:200].hex()} ({len(data)} bytes)\n")
             raise
+
+
+def structured(chance: random.Random, seed: bytes, raw: Sequence[bytes]) -> bytes:
+    """Change a JSON document by its structure three times of four, and anything else by its bytes."""
+    changed = mutate_json(chance, seed, raw) if seed[:1] in b"{#" and chance.random() < 0.75 else None
+    return mutate(chance, seed) if changed is None else changed
 
 
 def mutate(chance: random.Random, seed: bytes) -> bytes:
@@ -86,15 +97,31 @@ def guided(target: Target, seeds: Sequence[bytes], *, runs: int, seed: int) -> N
     functions = instrument(atheris)
     print(f"{target.name}: {len(seeds)} seeds, {functions} functions watched")
     with tempfile.TemporaryDirectory() as folder:
+        corpus = Path(folder) / "corpus"
+        corpus.mkdir()
         for number, content in enumerate(seeds):
-            (Path(folder) / f"seed{number}").write_bytes(content)
+            (corpus / f"seed{number}").write_bytes(content)
+        (Path(folder) / "words").write_text(dictionary(seeds, target.words))
         longest = max(4096, *(2 * len(content) for content in seeds))
         options = [f"-runs={runs}", f"-seed={seed}", f"-max_len={longest}", "-timeout=30", "-rss_limit_mb=4096"]
-        atheris.Setup(
-            [sys.argv[0], *options, f"-artifact_prefix={tempfile.gettempdir()}/{target.name}-", folder],
-            target.one_input,
-        )
+        options += [f"-dict={folder}/words", f"-artifact_prefix={tempfile.gettempdir()}/{target.name}-", str(corpus)]
+
+        def mutated(data: bytes, most: int, number: int) -> bytes:
+            chance = random.Random(number)
+            changed = mutate_json(chance, data, target.raw) if data[:1] in b"{#" and chance.random() < 0.75 else None
+            return bytes(atheris.Mutate(data, most)) if changed is None or len(changed) > most else changed
+
+        text = any(content[:1] in (b"{", b"#") for content in seeds)
+        atheris.Setup([sys.argv[0], *options], target.one_input, custom_mutator=mutated if text else None)
         atheris.Fuzz()
+
+
+def dictionary(seeds: Sequence[bytes], more: Sequence[bytes]) -> str:
+    """Return the words that a text's mutations are made of: those of the seeds, and what no seed has."""
+    texts = (content for content in seeds if content[:1] in b"{a-" and content.isascii())
+    words = {word for content in texts for word in _WORD.findall(content)} | set(more)
+    escaped = ("".join(f"\\x{byte:02x}" for byte in word) for word in sorted(words))
+    return "".join(f'"{word}"\n' for word in escaped)
 
 
 def main() -> None:
@@ -116,7 +143,7 @@ def main() -> None:
     try:
         guided(target, seeds, runs=options.runs, seed=options.seed)
     except ModuleNotFoundError:
-        run(target.one_input, seeds, runs=options.runs, seed=options.seed)
+        run(target.one_input, seeds, runs=options.runs, seed=options.seed, raw=target.raw)
         print(f"{target.name}: {options.runs} runs with seed {options.seed}, no fault (random changes, no coverage)")
 
 

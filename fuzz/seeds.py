@@ -126,7 +126,9 @@ def policies_json() -> list[bytes]:
 
 def policies_yaml() -> list[bytes]:
     """Return policies."""
-    return [msgspec.yaml.encode(builtin_policy("strict")), msgspec.yaml.encode(full_policy())]
+    plain = [msgspec.yaml.encode(builtin_policy("strict")), msgspec.yaml.encode(full_policy())]
+    # JSON after a comment is YAML to the reader, and JSON to whatever changes it by its structure.
+    return [*plain, *(b"#\n" + content for content in policies_json())]
 
 
 def full_policy() -> AppraisalPolicy:
@@ -196,8 +198,8 @@ def datasets() -> list[bytes]:
 
 def inspected() -> list[bytes]:
     """Return a file of every format, the shorter ones in hex and base64 too."""
-    plain = [content for content in (*binaries().values(), *texts().values()) if len(content) < 20_000]
-    short = [content for content in plain if len(content) < 2000]
+    plain = [content for content in (*binaries().values(), *texts().values()) if len(content) < 6000]
+    short = [content for content in plain if len(content) < 1300]
     return [*plain, *(content.hex().encode() for content in short), *(base64.b64encode(content) for content in short)]
 
 

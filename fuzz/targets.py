@@ -41,6 +41,14 @@ _REFUSED = (MalformedEvidence, MalformedDocument, UntrustedEvidence)
 _AMD = bytes.fromhex("2b060104019c7801")
 _CHIP_FIELDS = (b"\x02", b"\x04", b"\x05", b"\x03\x01", b"\x03\x02", b"\x03\x03", b"\x03\x08", b"\x03\x09")
 _VENDORS = TrustRoots()
+_YAML_WORDS = tuple(b"!!bool !!int !!float !!timestamp !!binary !!set !!omap !!null &a *a <<: ? [ ] { } | >".split())
+_YAML_VALUES = (
+    b'!!bool "abc"', b'!!int ""', b'!!float "."', b'!!timestamp "a"', b'!!binary "="', b"!!set {a}", b"!!omap [a: b]",
+    b"&a [*a]", b"&a {<<: *a}", b"1:" * 200 + b"1.0", b"0x", b"0b", b"0o8", b"1_", b".inf", b".nan", b"2001-99-99",
+    b"=",
+    b"<<", b"~", b"? a", b"!!python/none ''", b"!!null a", b"!!pairs [a]", b"!!merge a", b"!!value a", b"!!str [a]",
+    b"2001-01-01t00:00:00.0000000000000Z", b"2001-01-01 00:00:00 -99:99", b"-0x_", b"+.e", b"1e999", b"!!seq a",
+)  # fmt: skip
 _YAML_FAULTS = (AttributeError, IndexError, KeyError, OverflowError)
 
 
@@ -55,6 +63,8 @@ class Target:
         needs: What it lacks when there are no seeds.
         known: Faults that are reported and not yet repaired (`tests/properties/test_findings.py`): a run goes on past
             them. Empty again when they are.
+        words: What mutations put in, beside the words of the seeds.
+        raw: What may stand in place of a value of JSON as it is.
     """
 
     name: str
@@ -62,6 +72,8 @@ class Target:
     run: Run = field(repr=False)
     needs: str = "genuine SNP evidence is not beside this checkout"
     known: tuple[type[Exception], ...] = ()
+    words: tuple[bytes, ...] = ()
+    raw: tuple[bytes, ...] = ()
 
     def one_input(self, data: bytes) -> None:
         """Read one input; raises on a fault that is not known."""
@@ -253,7 +265,7 @@ _ALL = (
     Target("pck-extension", seeds.pck_extensions, _pck_extension),
     Target("pem", seeds.pems, reads(pem_blocks)),
     Target("policy-json", seeds.policies_json, _policy),
-    Target("policy-yaml", seeds.policies_yaml, _policy, known=_YAML_FAULTS),
+    Target("policy-yaml", seeds.policies_yaml, _policy, known=_YAML_FAULTS, words=_YAML_WORDS, raw=_YAML_VALUES),
     Target("qe-certification", seeds.qe_certifications, _certification),
     Target("qe-identity", seeds.qe_identities, reads(QeIdentity.parse)),
     Target("quote", seeds.quotes, reads_back(Quote)),

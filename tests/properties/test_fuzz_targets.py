@@ -40,7 +40,9 @@ def test_changed_input_leads_to_this_project_s_errors_and_no_others(name):
         pytest.skip(target.needs)
     for seed in (*seeds, *harness.regressions(name)):
         target.one_input(seed)
-    harness.run(target.one_input, seeds, runs=150 if name.startswith("authenticate-") else 600, seed=20260601)
+    harness.run(
+        target.one_input, seeds, runs=150 if name.startswith("authenticate-") else 600, seed=20260601, raw=target.raw
+    )
 
 
 def test_the_harness_reports_a_fault():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from adyton.errors import MalformedEvidence
@@ -111,9 +111,9 @@ def snp_endorsements_nodes(data: bytes, view: View) -> tuple[Node, ...]:
     return tuple(nodes)
 
 
-def _document(name: str, data: bytes, read: object, view: View) -> Node:
+def _document(name: str, data: bytes, read: Callable[[bytes, View], tuple[Node, ...]], view: View) -> Node:
     try:
-        nodes = tcb_info_nodes(data, view) if read is tcb_info_nodes else qe_identity_nodes(data, view)
+        nodes = read(data, view)
     except MalformedEvidence as error:
         return Node(name, size=len(data), meaning="not readable", danger=(error.message,))
     return Node(name, size=len(data), meaning="JSON, signed byte for byte", decoded=nodes)
