@@ -101,10 +101,12 @@ def guided(target: Target, seeds: Sequence[bytes], *, runs: int, seed: int) -> N
         corpus.mkdir()
         for number, content in enumerate(seeds):
             (corpus / f"seed{number}").write_bytes(content)
-        (Path(folder) / "words").write_text(dictionary(seeds, target.words))
+        words = dictionary(seeds, target.words)
+        (Path(folder) / "words").write_text(words)
         longest = max(4096, *(2 * len(content) for content in seeds))
         options = [f"-runs={runs}", f"-seed={seed}", f"-max_len={longest}", "-timeout=30", "-rss_limit_mb=4096"]
-        options += [f"-dict={folder}/words", f"-artifact_prefix={tempfile.gettempdir()}/{target.name}-", str(corpus)]
+        options += [f"-dict={folder}/words"] if words else []
+        options += [f"-artifact_prefix={tempfile.gettempdir()}/{target.name}-", str(corpus)]
 
         def mutated(data: bytes, most: int, number: int) -> bytes:
             chance = random.Random(number)
