@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from enum import IntFlag
 from typing import Final
 
 from adyton.errors import MalformedEvidence
 from adyton.formats.snp import GuestPolicyBits, TcbVersion
 from adyton.inspection.layout import Field, Layout, Shown, Values
 from adyton.inspection.limits import View
-from adyton.inspection.show import bit_names, names, note, number, reserved, set_bytes, words, zeros
+from adyton.inspection.show import bit_names, bits, names, note, number, reserved, set_bytes, words, zeros
 
 _TURIN_FAMILY: Final = 0x1A
 _CPUID_AT: Final = 392
 _CHIP_ID: Final = slice(416, 480)
 _TURIN_ID_SIZE: Final = 8
-_PLATFORM_BITS: Final = (
-    "SMT_EN", "TSME_EN", "ECC_EN", "RAPL_DIS", "CIPHERTEXT_HIDING_DRAM_EN", "ALIAS_CHECK_COMPLETE", "TIO_EN"
-)  # fmt: skip
 _KEYS: Final = {0: "VCEK", 1: "VLEK", 7: "none"}
 _FLAGS_RESERVED_FROM: Final = 5
+
+
+class PlatformInfoBits(IntFlag):
+    """PLATFORM_INFO (AMD 56860, in table ATTESTATION_REPORT)."""
+
+    SMT_EN = 1 << 0
+    TSME_EN = 1 << 1
+    ECC_EN = 1 << 2
+    RAPL_DIS = 1 << 3
+    CIPHERTEXT_HIDING_DRAM_EN = 1 << 4
+    ALIAS_CHECK_COMPLETE = 1 << 5
+    TIO_EN = 1 << 7
 
 
 def known_of_report(data: bytes) -> Values:
@@ -50,13 +60,6 @@ def _policy(raw: bytes, _values: Values, _view: View) -> Shown:
         danger.append("a migration agent may be bound to it")
     allowed = bit_names(value & ~0xFFFF, GuestPolicyBits)
     return Shown(f"ABI at least {raw[1]}.{raw[0]}; {allowed}", tuple(danger))
-
-
-def _platform_info(raw: bytes, _values: Values, _view: View) -> Shown:
-    value = int.from_bytes(raw, "little")
-    known = [name for bit, name in enumerate(_PLATFORM_BITS) if value >> bit & 1]
-    rest = value >> len(_PLATFORM_BITS) << len(_PLATFORM_BITS)
-    return Shown(", ".join(known + ([f"unknown bits {rest:#x}"] if rest else [])) or "none")
 
 
 def _flags(raw: bytes, _values: Values, _view: View) -> Shown:
@@ -96,7 +99,7 @@ REPORT: Final[Layout] = (
     Field("vmpl", 4, number()),
     Field("signature_algorithm", 4, words({1: "ECDSA P-384 with SHA-384"})),
     Field("current_tcb", 8, _tcb),
-    Field("platform_info", 8, _platform_info),
+    Field("platform_info", 8, bits(PlatformInfoBits)),
     Field("flags", 4, _flags),
     reserved("reserved1", 4),
     Field("report_data", 64, set_bytes("64 bytes that the guest chose", "the guest chose zeros: nothing is bound")),
