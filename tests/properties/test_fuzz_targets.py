@@ -59,6 +59,13 @@ def test_every_module_of_formats_that_reads_bytes_has_a_target():
     assert missing == set()
 
 
+def test_the_fuzzer_s_lock_file_carries_hashes_and_no_address():
+    text = (REPOSITORY / "requirements" / "fuzz.lock").read_text()
+    assert "atheris==" in text
+    assert "--hash=sha256:" in text
+    assert "://" not in text
+
+
 def test_a_target_runs_from_the_command_line():
     command = [sys.executable, REPOSITORY / "fuzz" / "harness.py", "sigstruct", "--runs", "50", "--seed", "1"]
     done = subprocess.run(command, capture_output=True, check=False, text=True)

@@ -1,6 +1,6 @@
 """From bytes to a tree of named fields: recognise the format, undo hex and base64, walk its table.
 
-1. The bytes are at most as many as the limits say.
+1. The bytes are at most as many as the limits say, and fewer for every format but enclave images.
 2. The format is known by its first bytes or its keys; if it is not, and the bytes are text, hex and base64 are undone.
 3. Its table shows it, as far as the bytes go.
 4. Its parser judges it; a half-valid file is a tree and an error.
@@ -46,12 +46,13 @@ def inspect(data: bytes, *, at: datetime | None = None, limits: InspectionLimits
     """
     view = View(at, limits or InspectionLimits())
     # 1
-    if len(data) > view.limits.file_size_bytes:
-        raise _malformed("size", f"expected at most {view.limits.file_size_bytes} bytes, found {len(data)}")
+    _require_size(data, view.limits.file_size_bytes)
     if not data.strip(_SPACE):
         raise _malformed("empty", f"expected evidence, found {len(data)} bytes of nothing")
     # 2
     kind, content, encoding = _recognise(data, view)
+    if kind.name != "enclave-image":
+        _require_size(content, view.limits.document_size_bytes)
     # 3
     walked = _read(kind, content, view)
     # 4
@@ -59,6 +60,11 @@ def inspect(data: bytes, *, at: datetime | None = None, limits: InspectionLimits
     binary = any(node.offset is not None for node in walked.nodes)
     root = Node(kind.name, 0 if binary else None, b"", len(content), kind.title, (), walked.nodes)
     return Inspection(kind.name, kind.title, encoding, len(content), at, root, error, walked.stopped)
+
+
+def _require_size(data: bytes, most: int) -> None:
+    if len(data) > most:
+        raise _malformed("size", f"expected at most {most} bytes, found {len(data)}")
 
 
 def _recognise(data: bytes, view: View) -> tuple[Kind, bytes, tuple[str, ...]]:

@@ -15,6 +15,7 @@ class InspectionLimits:
 
     Attributes:
         file_size_bytes: The largest input.
+        document_size_bytes: The largest file of any format but enclave images.
         text_size_bytes: The largest input that is looked at as hex or base64.
         text_layers_count: How many of those texts may be around the bytes.
         nodes_count: How many fields of a DER structure are shown; what is beyond is one field without parts.
@@ -24,6 +25,7 @@ class InspectionLimits:
     """
 
     file_size_bytes: int = IMAGE_SIZE_CAP
+    document_size_bytes: int = 16 * 1024 * 1024
     text_size_bytes: int = 32 * 1024 * 1024
     text_layers_count: int = 3
     nodes_count: int = 20_000

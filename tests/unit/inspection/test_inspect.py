@@ -245,6 +245,13 @@ def test_what_is_no_evidence_is_a_clear_error(data, code):
     assert caught.value.code == f"inspect.{code}"
 
 
+def test_only_an_image_may_be_as_large_as_a_file():
+    limits = InspectionLimits(document_size_bytes=1000)
+    assert inspect(sample()[1].stream, limits=limits).error is None
+    with pytest.raises(MalformedEvidence, match=r"inspect\.size"):
+        inspect(binaries()["SIGSTRUCT"], limits=limits)
+
+
 def test_a_private_key_is_not_shown():
     body = base64.b64encode(b"the secret scalar" * 4)
     found = inspect(b"-----BEGIN PRIVATE KEY-----\n" + body + b"\n-----END PRIVATE KEY-----\n")
