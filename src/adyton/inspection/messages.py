@@ -19,7 +19,7 @@ from adyton.inspection.tree import Node
 
 _DANGEROUS: Final = "dangerous_"
 _EXCEPTION: Final = "an exception from a safe rule"
-_COSTLY: Final = re.compile(rb"<<|[0-9][0-9:_.]{4096}")
+_COSTLY: Final = re.compile(rb"<<|[0-9][0-9a-fA-FxX:_.]{1000}")
 _PAYLOAD_SHOWN_SIZE: Final = 2000
 
 
@@ -28,12 +28,12 @@ def parse_policy(data: bytes) -> AppraisalPolicy:
 
     Raises:
         MalformedDocument: As `AppraisalPolicy.parse`; `inspect.policy` for YAML that is costly to read: keys that merge
-            other mappings, which double with each line, and numbers of more than 4,096 characters.
+            other mappings, which double with each line, and numbers of more than 1,000 characters.
     """
     if _COSTLY.search(data):
         raise MalformedDocument(
             "inspect.policy",
-            "expected a policy without merge keys (<<) and numbers over 4,096 characters, found one",
+            "expected a policy without merge keys (<<) and numbers over 1,000 characters, found one",
             remedy="write each rule out, as `adyton policy show` does",
         )
     try:

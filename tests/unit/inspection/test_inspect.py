@@ -262,6 +262,7 @@ def test_a_private_key_is_not_shown():
 @pytest.mark.parametrize(
     ("value", "code"),
     [(b'!!bool "abc"', "policy.document.invalid"), (b"1:" * 400 + b"1.0", "policy.document.invalid"),
+     (b"n\ntcb: {minimum_evaluation_number: 0x" + b"f" * 5000 + b"}", "inspect.policy"),
      (b"{<<: {}}", "inspect.policy"), (b"1:" * 5000 + b"1", "inspect.policy")],
 )  # fmt: skip
 def test_yaml_that_its_library_fails_on_or_is_slow_with_is_a_clear_error(value, code):
