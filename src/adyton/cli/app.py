@@ -28,6 +28,7 @@ _VERBS: Final = {
     "demo": ("adyton.cli.demo", "demo"),
     "ear": ("adyton.cli.ear", None),
     "forecast": ("adyton.cli.forecast", None),
+    "inspect": ("adyton.cli.inspect", None),
     "ledger": ("adyton.cli.ledger", "broker"),
     "policy": ("adyton.cli.policy", None),
     "receipt": ("adyton.cli.receipt", "broker"),

@@ -1,0 +1,123 @@
+"""What parties exchange, in words: appraisal policies, signed results, receipts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from adyton.errors import MalformedDocument
+from adyton.formats.check import Mode
+from adyton.formats.policy import AppraisalPolicy
+from adyton.formats.receipt import Receipt
+from adyton.formats.result import SignedResult
+from adyton.inspection.limits import View
+from adyton.inspection.show import when
+from adyton.inspection.tree import Node
+
+_DANGEROUS: Final = "dangerous_"
+_EXCEPTION: Final = "an exception from a safe rule"
+_COSTLY: Final = re.compile(rb"<<|[0-9][0-9a-fA-FxX:_.]{1000}")
+_PAYLOAD_SHOWN_SIZE: Final = 2000
+
+
+def parse_policy(data: bytes) -> AppraisalPolicy:
+    """Read a policy that a stranger wrote.
+
+    Raises:
+        MalformedDocument: As `AppraisalPolicy.parse`; `inspect.policy` for YAML that is costly to read: keys that merge
+            other mappings, which double with each line, and numbers of more than 1,000 characters.
+    """
+    if _COSTLY.search(data):
+        raise MalformedDocument(
+            "inspect.policy",
+            "expected a policy without merge keys (<<) and numbers over 1,000 characters, found one",
+            remedy="write each rule out, as `adyton policy show` does",
+        )
+    try:
+        return AppraisalPolicy.parse(data)
+    except (ArithmeticError, AttributeError, LookupError) as error:
+        # What the YAML library raises for values of a type that they do not fit, beside its own errors.
+        raise MalformedDocument(
+            "policy.document.invalid",
+            f"this is not an appraisal policy: a value does not fit its YAML type ({type(error).__name__})",
+            remedy="write each rule without a YAML tag, as `adyton policy show` does",
+        ) from error
+
+
+def policy_nodes(data: bytes, _view: View) -> tuple[Node, ...]:
+    """Return a policy's rules, each exception marked.
+
+    Raises:
+        MalformedDocument: As `parse_policy`.
+    """
+    policy = parse_policy(data)
+    rules = msgspec.to_builtins(policy)
+    nodes = _fields(rules)
+    silent = policy.sgx is None and policy.tdx is None
+    return (*nodes, Node("digest", raw=policy.digest(), size=32, meaning=_names_nothing(silent=silent)))
+
+
+def _names_nothing(*, silent: bool) -> str:
+    return "SHA-256 of the canonical form" + ("; it accepts no code at all" if silent else "")
+
+
+def _fields(rules: Mapping[str, object]) -> tuple[Node, ...]:
+    return tuple(_field(name, value) for name, value in rules.items() if value is not None)
+
+
+def _field(name: str, value: object) -> Node:
+    if isinstance(value, Mapping):
+        return Node(name, children=_fields(value))
+    if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+        return Node(name, children=tuple(Node(str(at), children=_fields(item)) for at, item in enumerate(value)))
+    written = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).lower()
+    danger = (_EXCEPTION,) if name.startswith(_DANGEROUS) and value is True else ()
+    if name == "roots" and "simulated:" in written:
+        danger = ("it accepts evidence of a simulated platform",)
+    return Node(name, meaning=str(value) if isinstance(value, str) else written, danger=danger)
+
+
+def receipt_nodes(data: bytes, _view: View) -> tuple[Node, ...]:
+    """Return a receipt's entry, place and head.
+
+    Raises:
+        MalformedDocument: As `Receipt.parse`.
+    """
+    receipt = Receipt.parse(data)
+    head = receipt.head
+    return (
+        _entry(receipt),
+        Node("position", meaning=str(receipt.position)),
+        Node("proof", meaning=f"{len(receipt.proof)} hashes from the entry to the root; not verified here"),
+        Node("head.size", meaning=f"{head.size} entries"),
+        Node("head.root", raw=head.root, size=len(head.root)),
+        Node("head.at", meaning=when(head.at)),
+        Node("head.signature", raw=head.signature, size=len(head.signature), meaning="not verified here"),
+    )
+
+
+def _entry(receipt: Receipt) -> Node:
+    size = len(receipt.entry)
+    try:
+        entry = receipt.content()
+    except MalformedDocument as error:
+        return Node("entry", raw=receipt.entry, size=size, meaning="not readable", danger=(error.message,))
+    simulated = ("it happened on a simulated platform",) if entry.mode is Mode.SIMULATED else ()
+    decoded = _fields({name: value for name, value in msgspec.to_builtins(entry).items() if value not in ("", None)})
+    return Node("entry", size=size, meaning=entry.kind, danger=simulated, decoded=decoded)
+
+
+def result_nodes(result: SignedResult) -> tuple[Node, ...]:
+    """Return the fields of a signed result, without those that hold other documents."""
+    size = len(result.payload)
+    text = result.payload[:_PAYLOAD_SHOWN_SIZE].decode("utf-8", "replace")
+    return (
+        Node("payload", raw=result.payload[:_PAYLOAD_SHOWN_SIZE], size=size, meaning=text),
+        Node("point", raw=result.point, size=len(result.point), meaning="the enclave's result key, a P-256 point"),
+        Node(
+            "signature", raw=result.signature, size=len(result.signature), meaning="over the payload; not verified here"
+        ),
+    )
