@@ -11,14 +11,14 @@ import msgspec
 from adyton.errors import MalformedDocument
 from adyton.formats.check import Mode
 from adyton.formats.policy import AppraisalPolicy
+from adyton.formats.public_signers import where_public
 from adyton.formats.receipt import Receipt
 from adyton.formats.result import SignedResult
 from adyton.inspection.limits import View
-from adyton.inspection.show import when
+from adyton.inspection.show import public_signer, when
 from adyton.inspection.tree import Node
 
 _DANGEROUS: Final = "dangerous_"
-_EXCEPTION: Final = "an exception from a safe rule"
 _COSTLY: Final = re.compile(rb"<<|[0-9][0-9a-fA-FxX:_.]{1000}")
 _PAYLOAD_SHOWN_SIZE: Final = 2000
 
@@ -74,10 +74,17 @@ def _field(name: str, value: object) -> Node:
     if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
         return Node(name, children=tuple(Node(str(at), children=_fields(item)) for at, item in enumerate(value)))
     written = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value).lower()
-    danger = (_EXCEPTION,) if name.startswith(_DANGEROUS) and value is True else ()
+    meaning = value if isinstance(value, str) else written
+    return Node(name, meaning=meaning, danger=_dangers(name, value, meaning))
+
+
+def _dangers(name: str, value: object, written: str) -> tuple[str, ...]:
+    if name.startswith(_DANGEROUS) and value is True:
+        return ("an exception from a safe rule",)
     if name == "roots" and "simulated:" in written:
-        danger = ("it accepts evidence of a simulated platform",)
-    return Node(name, meaning=str(value) if isinstance(value, str) else written, danger=danger)
+        return ("it accepts evidence of a simulated platform",)
+    where = where_public(bytes.fromhex(written)) if name == "mr_signer" else None
+    return () if where is None else (public_signer(where),)
 
 
 def receipt_nodes(data: bytes, _view: View) -> tuple[Node, ...]:

@@ -6,6 +6,7 @@ import base64
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from evidence import ENCLAVE, TRUST_DOMAIN, debug
 from forged import NOW, VALIDITY, Forged
@@ -180,6 +181,13 @@ sgx: {dangerous_any_enclave: true, dangerous_allow_debug: true}
 """ % (b"0" * 32)
     found = inspect(document)
     assert [path for path, _ in found.dangers()] == ["roots", "sgx.dangerous_any_enclave", "sgx.dangerous_allow_debug"]
+
+
+def test_a_policy_that_names_a_public_signer_is_marked():
+    enclave = {"mr_signer": next(iter(PUBLIC_SIGNERS)).hex(), "isv_prod_id": 1, "minimum_isv_svn": 1}
+    head = {"api_version": "adyton.dev/v1", "kind": "AppraisalPolicy", "name": "n"}
+    document = msgspec.json.encode({**head, "sgx": {"enclaves": [enclave]}})
+    assert [path for path, _ in inspect(document).dangers()] == ["sgx.enclaves.0.mr_signer"]
 
 
 def test_a_receipt_of_a_simulated_platform_is_marked():
