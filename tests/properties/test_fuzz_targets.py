@@ -22,6 +22,7 @@ _COVERED_BY = {
     "enclave": "enclave-manifest",
     "pck": "pck-extension",
     "policy": "policy-yaml",
+    "policy_test": "policy-test",
     "result": "signed-result",
     "sgx": "sgx-structures",
     "snp": "snp-report",
@@ -29,6 +30,7 @@ _COVERED_BY = {
     "tdx": "td-report",
     "vcek": "chip-extensions",
     "x509": "certificate",
+    "yaml": "policy-yaml",
 }
 
 

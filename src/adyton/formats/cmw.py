@@ -23,7 +23,7 @@ CMW_JSON: Final = "application/cmw+json"
 EAT_JWT: Final = "application/eat+jwt"
 _T = TypeVar("_T")
 _TYPE_KEY: Final = "__cmwc_t"
-_MediaType = Annotated[str, msgspec.Meta(pattern=r"^[a-z]+/[a-zA-Z0-9.+-]+(;.*)?$", max_length=300)]
+_MediaType = Annotated[str, msgspec.Meta(pattern=r"^[a-z]+/[a-zA-Z0-9.+-]+(;.*)?$(?!\n)", max_length=300)]
 
 
 class Indicator(IntFlag):

@@ -16,7 +16,7 @@ from adyton.errors import MalformedDocument
 CALL_SIZE_CAP: Final = 64 * 1024 * 1024
 MANIFEST_LENGTH_SIZE: Final = 4
 
-_Name = Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_.-]{0,127}$")]
+_Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,127}$(?!\n)")]
 
 
 class TrustedPackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -28,7 +28,7 @@ class TrustedPackage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """
 
     version: str
-    digest: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    digest: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 
 
 class EnclaveManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 from adyton.errors import MalformedEvidence
 
 _T = TypeVar("_T")
-Hex = Annotated[str, msgspec.Meta(pattern="^([0-9a-fA-F]{2})*$")]
+Hex = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-fA-F]{2})*$(?!\n)")]
 
 
 def decode(data: bytes, kind: type[_T], what: str) -> _T:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -134,13 +134,7 @@ class EnclaveImage:
         Raises:
             MalformedDocument: `sgx.image.address` if they are not all in pages.
         """
-        contents = {page.offset: page.content for page in self.pages}
-        first, end = offset - offset % PAGE_SIZE, offset + size
-        try:
-            loaded = b"".join(contents[at] for at in range(first, end, PAGE_SIZE))
-        except KeyError as error:
-            raise _malformed("address", f"{size} bytes at offset {offset} are not in the enclave's pages") from error
-        return loaded[offset - first : end - first]
+        return _read(self._contents(), offset, size)
 
     def read_text(self, offset: int) -> str:
         """Return the text from an offset to its first NUL.
@@ -148,9 +142,9 @@ class EnclaveImage:
         Raises:
             MalformedDocument: `sgx.image.address`, `sgx.image.text`.
         """
-        text = bytearray()
+        contents, text = self._contents(), bytearray()
         while True:
-            part = self.read(offset, PAGE_SIZE - offset % PAGE_SIZE)
+            part = _read(contents, offset, PAGE_SIZE - offset % PAGE_SIZE)
             end = part.find(0)
             text += part if end < 0 else part[:end]
             if end >= 0:
@@ -160,6 +154,9 @@ class EnclaveImage:
             return text.decode()
         except UnicodeDecodeError as error:
             raise _malformed("text", "the entry point's program is not UTF-8") from error
+
+    def _contents(self) -> dict[int, bytes]:
+        return {page.offset: page.content for page in self.pages}
 
     def _tcs(self) -> tuple[int, int]:
         for page in self.pages:
@@ -172,6 +169,15 @@ class EnclaveImage:
 def tcs_page(offset: int, *, entry: int, manifest: int) -> Page:
     """Return a thread control structure."""
     return Page(offset, PAGE_TCS, _TCS.pack(entry, manifest).ljust(PAGE_SIZE, b"\x00"))
+
+
+def _read(contents: Mapping[int, bytes], offset: int, size: int) -> bytes:
+    first, end = offset - offset % PAGE_SIZE, offset + size
+    try:
+        loaded = b"".join(contents[at] for at in range(first, end, PAGE_SIZE))
+    except KeyError as error:
+        raise _malformed("address", f"{size} bytes at offset {offset} are not in the enclave's pages") from error
+    return loaded[offset - first : end - first]
 
 
 def _page(data: bytes, start: int, size: int) -> Page:

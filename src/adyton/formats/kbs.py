@@ -23,8 +23,8 @@ ERROR_TYPE: Final = "https://github.com/confidential-containers/kbs/errors/"
 _REPORT_DATA_SIZE: Final = 64
 _T = TypeVar("_T")
 
-_Coordinate = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{43}$")]
-PathPart = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+_Coordinate = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)")]
+PathPart = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$(?!\n)")]
 
 
 class KeyBrokerRequest(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):

@@ -17,32 +17,33 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from adyton.errors import MalformedDocument
+from adyton.formats.yaml import read_yaml
 
 API_VERSION: Final = "adyton.dev/v1"
 POLICY_SIZE_CAP: Final = 1024 * 1024
 
 ALTERNATIVES_CAP: Final = 1024  # references in one list of a policy, nested ones counted
 
-Hex16 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$", description="16 bytes in lower-case hex")]
-Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", description="32 bytes in lower-case hex")]
-Hex48 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{96}$", description="48 bytes in lower-case hex")]
-Hex64 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{128}$", description="64 bytes in lower-case hex")]
+Hex16 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}$(?!\n)", description="16 bytes in lower-case hex")]
+Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="32 bytes in lower-case hex")]
+Hex48 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{96}$(?!\n)", description="48 bytes in lower-case hex")]
+Hex64 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{128}$(?!\n)", description="64 bytes in lower-case hex")]
 Uint8 = Annotated[int, msgspec.Meta(ge=0, le=0xFF)]
 Uint16 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 Uint32 = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
 
 # One hex value where several may stand. Its pattern is compared in `__post_init__`: msgspec 0.22 crashes on a union of
 # a string that has a pattern and an array.
-_OneHex16 = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[0-9a-f]{32}$"})]
-_OneHex32 = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[0-9a-f]{64}$"})]
-_OneHex48 = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[0-9a-f]{96}$"})]
-_OneHex64 = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": "^[0-9a-f]{128}$"})]
+_OneHex16 = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": r"^[0-9a-f]{32}$(?!\n)"})]
+_OneHex32 = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": r"^[0-9a-f]{64}$(?!\n)"})]
+_OneHex48 = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": r"^[0-9a-f]{96}$(?!\n)"})]
+_OneHex64 = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": r"^[0-9a-f]{128}$(?!\n)"})]
 _SomeHex16 = _OneHex16 | Annotated[tuple[Hex16, ...], msgspec.Meta(min_length=1)]
 _SomeHex32 = _OneHex32 | Annotated[tuple[Hex32, ...], msgspec.Meta(min_length=1)]
 _SomeHex48 = _OneHex48 | Annotated[tuple[Hex48, ...], msgspec.Meta(min_length=1)]
 _SomeHex64 = _OneHex64 | Annotated[tuple[Hex64, ...], msgspec.Meta(min_length=1)]
 _SomeUint16 = Uint16 | Annotated[tuple[Uint16, ...], msgspec.Meta(min_length=1)]
-RootName = Annotated[str, msgspec.Meta(pattern="^(intel|amd|simulated:[0-9a-f]{32})$")]
+RootName = Annotated[str, msgspec.Meta(pattern=r"^(intel|amd|simulated:[0-9a-f]{32})$(?!\n)")]
 
 
 _SIZES: Final = {
@@ -267,7 +268,7 @@ TcbStatusName = Annotated[
     str,
     msgspec.Meta(
         pattern="^(UpToDate|SWHardeningNeeded|ConfigurationNeeded|ConfigurationAndSWHardeningNeeded|OutOfDate|"
-        "OutOfDateConfigurationNeeded|TDRelaunchAdvised|TDRelaunchAdvisedConfigurationNeeded|Revoked)$"
+        "OutOfDateConfigurationNeeded|TDRelaunchAdvised|TDRelaunchAdvisedConfigurationNeeded|Revoked)$(?!\n)"
     ),
 ]
 
@@ -282,7 +283,7 @@ class TcbRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """
 
     accepted_statuses: tuple[TcbStatusName, ...] = ("UpToDate",)
-    minimum_evaluation_number: Annotated[int, msgspec.Meta(ge=0)] = 0
+    minimum_evaluation_number: Uint32 = 0
     rejected_advisories: tuple[str, ...] = ()
 
 
@@ -313,7 +314,7 @@ class CollateralRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         dangerous_allow_tcb_info_v2: Accept TCB info version 2, which lacks the components' names and the TEE's.
     """
 
-    maximum_age_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    maximum_age_days: Annotated[int, msgspec.Meta(ge=1, le=36500)] | None = None
     dangerous_allow_expired: bool = False
     dangerous_allow_not_yet_valid: bool = False
     dangerous_allow_tcb_info_v2: bool = False
@@ -369,9 +370,10 @@ class AppraisalPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
                 f"a policy has at most {POLICY_SIZE_CAP} bytes, found {len(data)}",
                 remedy="check that this file is a policy",
             )
-        decode = msgspec.json.decode if data.lstrip()[:1] == b"{" else msgspec.yaml.decode
         try:
-            return decode(data, type=cls)
+            if data.lstrip()[:1] == b"{":
+                return msgspec.json.decode(data, type=cls)
+            return msgspec.convert(read_yaml(data), type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
             raise MalformedDocument(
                 "policy.document.invalid",

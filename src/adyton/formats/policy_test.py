@@ -12,6 +12,7 @@ import msgspec
 
 from adyton.errors import MalformedDocument
 from adyton.formats.policy import API_VERSION
+from adyton.formats.yaml import read_yaml
 
 POLICY_TEST_SIZE_CAP: Final = 1024 * 1024
 _KIND: Final = "PolicyTest"
@@ -55,9 +56,9 @@ class PolicyTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """
         if len(data) > POLICY_TEST_SIZE_CAP:
             raise _malformed("size", f"a policy test has at most {POLICY_TEST_SIZE_CAP} bytes, found {len(data)}")
-        decode = msgspec.json.decode if data.lstrip()[:1] == b"{" else msgspec.yaml.decode
         try:
-            found = decode(data, type=cls)
+            document = msgspec.json.decode(data) if data.lstrip()[:1] == b"{" else read_yaml(data)
+            found = msgspec.convert(document, type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
             raise _malformed("invalid", f"this is not a policy test: {error}") from error
         if (found.api_version, found.kind) != (API_VERSION, _KIND):

@@ -7,7 +7,7 @@ checked with the broker's public key alone (`adyton.broker.receipt`). Entries ho
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -15,6 +15,7 @@ from adyton.errors import MalformedDocument
 from adyton.formats.check import Mode
 
 RECEIPT_SIZE_CAP: Final = 1024 * 1024
+_SIZE_CAP: Final = (1 << 63) - 1
 _HEAD_CONTEXT: Final = b"adyton.dev/v1 tree head\x00"
 
 
@@ -74,7 +75,7 @@ class TreeHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         signature: ECDSA P-256 with SHA-256 over `signed_bytes`: r and s, 64 bytes.
     """
 
-    size: int
+    size: Annotated[int, msgspec.Meta(ge=0, le=_SIZE_CAP)]
     root: bytes
     at: datetime
     signature: bytes = b""
@@ -97,7 +98,7 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """
 
     entry: bytes
-    position: int
+    position: Annotated[int, msgspec.Meta(ge=0, le=_SIZE_CAP)]
     proof: tuple[bytes, ...]
     head: TreeHead
     api_version: Literal["adyton.dev/v1"] = "adyton.dev/v1"

@@ -8,10 +8,10 @@ from typing import Final
 from adyton.attest import TrustRoot
 from adyton.attest.signatures import PublicKey
 from adyton.errors import MalformedEvidence
-from adyton.formats import der, x509
+from adyton.formats import x509
 from adyton.formats.check import Mode
-from adyton.formats.der import Element, Tag
 from adyton.inspection.der import Shape, by_type, oid_of, walk_der
+from adyton.inspection.elements import Element, Tag, elements
 from adyton.inspection.layout import Shown, Walked
 from adyton.inspection.limits import View
 from adyton.inspection.oids import dotted, oid_name
@@ -30,7 +30,7 @@ def _name(element: Element, _view: View) -> Shown:
     try:
         sets = [relative.children(Tag.SET) for relative in element.children()]
         pairs = [attribute.children() for relative in sets for attribute in relative]
-        return Shown(", ".join(f"{oid_name(pair[0].content)}={x509.text(pair[1])}" for pair in pairs if len(pair) == 2))
+        return Shown(", ".join(f"{oid_name(pair[0].content)}={pair[1].text()}" for pair in pairs if len(pair) == 2))
     except MalformedEvidence as error:
         return Shown("not readable", (error.message,))
 
@@ -118,7 +118,7 @@ def _pair(content: bytes) -> Shape:
 def _summary(element: Element, view: View) -> Shown:
     """Show what the one value in a small structure says, so that it is seen beside the name."""
     try:
-        parts = der.elements(element.content)
+        parts = elements(element.content)
     except MalformedEvidence:
         return Shown()
     simple = [part for part in parts[1:] if not part.tag & 0x20]
@@ -144,7 +144,7 @@ def _oid_only(element: Element, _view: View) -> Shown:
 
 def _reads(element: Element) -> bool:
     try:
-        der.elements(element.content)
+        elements(element.content)
     except MalformedEvidence:
         return False
     return element.tag == Tag.SEQUENCE
@@ -193,7 +193,7 @@ CERTIFICATE: Final = Shape("certificate", (_SIGNED_CERTIFICATE, *_SIGNATURE), sh
 
 def _revoked(element: Element, _view: View) -> Shown:
     try:
-        count = len(der.elements(element.content))
+        count = len(elements(element.content))
     except MalformedEvidence as error:
         return Shown("not readable", (error.message,))
     return Shown(f"{count:,} certificates")
@@ -202,7 +202,7 @@ def _revoked(element: Element, _view: View) -> Shown:
 def _list(element: Element, _view: View) -> Shown:
     try:
         found = x509.RevocationList.parse(element.encoded)
-        return Shown(f"number {found.number}, {len(found.serials()):,} certificates revoked")
+        return Shown(f"number {found.number}, {len(found.revoked):,} certificates revoked")
     except MalformedEvidence:
         return Shown()
 

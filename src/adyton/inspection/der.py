@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from adyton.errors import MalformedEvidence
-from adyton.formats import x509
-from adyton.formats.der import Element, Tag
+from adyton.inspection.elements import Element, Tag
 from adyton.inspection.layout import Shown, Walked
 from adyton.inspection.limits import View
 from adyton.inspection.oids import oid_words
@@ -32,7 +31,7 @@ def by_type(element: Element, _view: View) -> Shown:
     """Show a value by its type."""
     try:
         if element.tag in _STRINGS:
-            return Shown(x509.text(element))
+            return Shown(element.text())
         words = _WORDS.get(element.tag)
         return Shown() if words is None else Shown(words(element.content))
     except MalformedEvidence as error:

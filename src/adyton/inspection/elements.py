@@ -1,6 +1,8 @@
-"""The little of DER (ITU-T X.690) that certificates and TEE extensions need: strict, and bounded by the input.
+"""DER elements with their places (ITU-T X.690): what inspection walks, whether or not it is what it should be.
 
-Kept here: definite lengths in their shortest form; no bytes after an element where it has to end; low tag numbers only.
+The road reads DER by declared structures (`adyton.formats.der`); here any element is shown, down to the byte that
+is wrong. Kept here: definite lengths in their shortest form; no bytes after an element where it has to end; low tag
+numbers only.
 """
 
 from __future__ import annotations
@@ -33,6 +35,9 @@ class Tag(IntEnum):
     GENERALIZED_TIME = 0x18
     SEQUENCE = 0x30
     SET = 0x31
+
+
+_STRINGS: Final[dict[int, str]] = {Tag.UTF8_STRING: "utf-8", Tag.PRINTABLE_STRING: "ascii", Tag.IA5_STRING: "ascii"}
 
 
 class Element(NamedTuple):
@@ -90,6 +95,20 @@ class Element(NamedTuple):
         if not content or padded or not 0 <= value <= largest:
             raise _malformed("integer", f"expected 0 to {largest} in its shortest form, found {content[:8].hex()}")
         return value
+
+    def text(self) -> str:
+        """Return a character string.
+
+        Raises:
+            MalformedEvidence: `der.text` if it is another type, or its bytes are not characters.
+        """
+        encoding = _STRINGS.get(self.tag)
+        try:
+            if encoding is not None:
+                return self.content.decode(encoding)
+        except UnicodeDecodeError:
+            pass
+        raise _malformed("text", f"expected a character string, found tag {self.tag:#04x}")
 
     def boolean(self) -> bool:
         """Return a BOOLEAN.

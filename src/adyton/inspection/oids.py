@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from adyton.formats.pck import SGX_EXTENSION_OID
+from adyton.formats.pck import SGX_EXTENSION
 
+_SGX: Final = SGX_EXTENSION.dotted_string
 _MORE: Final = 0x80
 _ARCS_CAP: Final = 64
 _AMD: Final = "1.3.6.1.4.1.3704.1"
@@ -38,20 +39,20 @@ NAMES: Final = {
     "1.2.840.113549.1.1.11": "RSA with SHA-256",
     "2.16.840.1.101.3.4.2.1": "SHA-256",
     "2.16.840.1.101.3.4.2.2": "SHA-384",
-    SGX_EXTENSION_OID: "SGX extension",
-    f"{SGX_EXTENSION_OID}.1": "ppid",
-    f"{SGX_EXTENSION_OID}.2": "tcb",
-    **{f"{SGX_EXTENSION_OID}.2.{arc}": f"component_{arc}_svn" for arc in range(1, 17)},
-    f"{SGX_EXTENSION_OID}.2.17": "pce_svn",
-    f"{SGX_EXTENSION_OID}.2.18": "cpu_svn",
-    f"{SGX_EXTENSION_OID}.3": "pce_id",
-    f"{SGX_EXTENSION_OID}.4": "fmspc",
-    f"{SGX_EXTENSION_OID}.5": "sgx_type",
-    f"{SGX_EXTENSION_OID}.6": "platform_instance_id",
-    f"{SGX_EXTENSION_OID}.7": "configuration",
-    f"{SGX_EXTENSION_OID}.7.1": "dynamic_platform",
-    f"{SGX_EXTENSION_OID}.7.2": "cached_keys",
-    f"{SGX_EXTENSION_OID}.7.3": "smt_enabled",
+    _SGX: "SGX extension",
+    f"{_SGX}.1": "ppid",
+    f"{_SGX}.2": "tcb",
+    **{f"{_SGX}.2.{arc}": f"component_{arc}_svn" for arc in range(1, 17)},
+    f"{_SGX}.2.17": "pce_svn",
+    f"{_SGX}.2.18": "cpu_svn",
+    f"{_SGX}.3": "pce_id",
+    f"{_SGX}.4": "fmspc",
+    f"{_SGX}.5": "sgx_type",
+    f"{_SGX}.6": "platform_instance_id",
+    f"{_SGX}.7": "configuration",
+    f"{_SGX}.7.1": "dynamic_platform",
+    f"{_SGX}.7.2": "cached_keys",
+    f"{_SGX}.7.3": "smt_enabled",
     f"{_AMD}.1": "struct_version",
     f"{_AMD}.2": "product_name",
     f"{_AMD}.3.1": "boot_loader_svn",

@@ -43,8 +43,8 @@ class ProductIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 
 class _Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    name: Annotated[str, msgspec.Meta(pattern="^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
-    module: Annotated[str, msgspec.Meta(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$(?!\n)")]
+    module: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$(?!\n)")]
     heap_size: Annotated[int, msgspec.Meta(ge=16 * 1024 * 1024, le=1 << 40)] = 512 * 1024 * 1024
     packages: tuple[str, ...] = ()
     identity: ProductIdentity = ProductIdentity()
