@@ -48,8 +48,6 @@ lock:  ## renew the lock files, with hashes and without an index's address (need
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	  --extra demo --group build --group dev --constraint requirements/demo.lock \
 	  pyproject.toml --output-file requirements/dev.lock $(LOCKFLAGS)
-	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 \
-	  requirements/known-bad.in --output-file requirements/known-bad.lock $(LOCKFLAGS)
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
 	  --group fuzz --output-file requirements/fuzz.lock $(LOCKFLAGS)
 

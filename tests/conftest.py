@@ -9,12 +9,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from functools import cache
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from places import REPOSITORY, VECTORS
+from places import VECTORS
 
 settings.register_profile(
     "adyton", deadline=None, max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -30,8 +28,6 @@ _MARKERS = {
     "memfd_secret": "needs memfd_secret",
     "root": "needs to be root, to act as another user",
     "model": "needs the magika model and onnxruntime",
-    "known_bad": "needs dcap-qvl 0.3.4 in an environment of its own",
-    "qvl": "needs Intel's verifier from PyPI (sgx-dcap-quote-verify-python)",
 }
 
 
@@ -81,40 +77,7 @@ _PROBES = {
     ),
     "root": lambda: None if os.geteuid() == 0 else "not root, so this test cannot act as another user",
     "model": _needs("import magika, onnxruntime", "the extra `demo` is not installed"),
-    "known_bad": lambda: None if _known_bad_python() else "dcap-qvl 0.3.4 could not be installed here",
-    "qvl": _needs("import sgx_dcap_quote_verify", "sgx-dcap-quote-verify-python is not installed"),
 }
-
-
-@cache
-def _known_bad_python():
-    """Return the interpreter of an environment with the known-bad verifier; make it outside the tree, once."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "adyton" / "known-bad"
-    python, done = folder / "bin" / "python", folder / ".done"
-    locked = REPOSITORY / "requirements" / "known-bad.lock"
-    if not done.exists() or done.read_bytes() != locked.read_bytes():
-        words = [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--require-hashes",
-            "-r",
-            locked,
-        ]
-        venv = [sys.executable, "-m", "venv", "--clear", folder]
-        if any(subprocess.run(step, capture_output=True, check=False).returncode for step in (venv, words)):
-            return None
-        done.write_bytes(locked.read_bytes())
-    return str(python)
-
-
-@pytest.fixture(scope="session")
-def known_bad():
-    """The interpreter of an environment with the known-bad verifier; a test that takes it is marked `known_bad`."""
-    return _known_bad_python()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 from adyton.attest.result import AuthenticQuote, CollateralFacts, CollateralItem, Tcb, TcbPart, VerifiedPlatform
 from adyton.attest.roots import INTEL_ROOT, TrustRoot
-from adyton.forge.platform import ENCLAVE
 from adyton.formats.pck import PckExtension
 from adyton.formats.quote import CertificationType, QeCertification, Quote, QuoteHeader, Tee
 from adyton.formats.sgx import AttributeFlags, Attributes, ReportBody
@@ -17,6 +16,20 @@ from adyton.formats.tdx import TdAttributes, TdReport
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SIMULATED_ROOT = TrustRoot.of(b"\x04" + bytes(range(64)))
 
+ENCLAVE = ReportBody(
+    cpu_svn=bytes(16),
+    misc_select=0,
+    isv_ext_prod_id=bytes(16),
+    attributes=Attributes(AttributeFlags.INIT | AttributeFlags.MODE64BIT, 3),
+    mr_enclave=b"\xaa" * 32,
+    mr_signer=b"\xbb" * 32,
+    config_id=bytes(64),
+    isv_prod_id=7,
+    isv_svn=3,
+    config_svn=0,
+    isv_family_id=bytes(16),
+    report_data=b"\xcc" * 64,
+)
 TRUST_DOMAIN = TdReport(
     tee_tcb_svn=bytes(16),
     mr_seam=b"\x01" * 48,

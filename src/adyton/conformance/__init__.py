@@ -1,10 +1,26 @@
-"""The conformance kit: sound and forged evidence for any verifier, over a small protocol on standard input and output.
+"""The conformance kit: cases that show what a verifier of evidence gets wrong, whoever wrote it.
 
-The cases are forged anew at each run, from a seed, and come out byte for byte the same (`manifest.json` holds their
-digests). A verifier that accepts what has to be refused is worth less than one that refuses too much, and is shown so.
+Sound evidence of every kind, and evidence that is forged, revoked, expired or mixed up, each case named after the bug
+that it looks for. A verifier is a process that answers one JSON line with another (`adyton.conformance.case`). All
+cases are made on the spot under a root of their own, from keys that everybody has: the same bytes on every run.
 """
 
-from adyton.conformance.cases import Case, Expected, all_cases
-from adyton.conformance.run import Finding, Report, run
+from adyton.conformance.case import Case, Expectation, Request
+from adyton.conformance.cases import all_cases
+from adyton.conformance.examine import Finding, Group, Report, examine
+from adyton.conformance.genuine import genuine_cases
+from adyton.conformance.process import KitLimits, Verifier
 
-__all__ = ["Case", "Expected", "Finding", "Report", "all_cases", "run"]
+__all__ = [
+    "Case",
+    "Expectation",
+    "Finding",
+    "Group",
+    "KitLimits",
+    "Report",
+    "Request",
+    "Verifier",
+    "all_cases",
+    "examine",
+    "genuine_cases",
+]

@@ -1,205 +1,215 @@
-"""A vendor of simulated SEV-SNP chips: ARK, ASK and ASVK, VCEK and VLEK certificates, revocation lists, reports.
+"""A vendor of simulated SEV-SNP chips: ARK, ASK and ASVK, certificates of chips and fleets, revocation lists, reports.
 
-The certificates follow AMD 57230 in names, serial numbers (0 in every VCEK), algorithms and extensions. General X.509
-libraries refuse to write a serial number of 0, so the DER is written here.
+The certificates follow AMD 57230, common names included (`ARK-Milan`, `SEV-Milan`, `SEV-VCEK`), under keys of their
+own; the organisation is `Adyton Simulated Platform`. AMD numbers every VCEK and VLEK with serial 0, and so does this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509 import ObjectIdentifier
 
-from adyton.forge.keys import published_rsa_keys, sign_pss, sign_raw
-from adyton.formats.der import Tag, element, encode_value
-from adyton.formats.snp import SnpEndorsements, SnpReport, TcbVersion
-
-_LIFE: Final = timedelta(days=365 * 20)
-_SEQUENCE, _SET, _EXPLICIT_0, _EXPLICIT_3 = Tag.SEQUENCE, Tag.SET, 0xA0, 0xA3
-_PSS_SHA384: Final = bytes.fromhex(
-    "304606092a864886f70d01010a3039a00f300d06096086480165030402020500a11c301a06092a864886f70d010108300d06096086480165030402"
-    "020500a203020130a303020101"
+from adyton.forge import der
+from adyton.forge.certificates import (
+    COMMON_NAME,
+    COUNTRY,
+    LOCALITY,
+    ORGANISATION,
+    ORGANISATIONAL_UNIT,
+    STATE,
+    Subject,
+    authority_key,
+    basic_constraints,
+    certificate,
+    distribution_point,
+    extension,
+    key_usage,
+    name,
+    revocation_list,
 )
+from adyton.forge.keys import EcSigner, PssSigner, stream
+from adyton.forge.primes import Distances, seeded_rsa
+from adyton.forge.vendor import ORGANISATION_NAME
+from adyton.formats.snp import SigningKey, SnpEndorsements, SnpReport, TcbVersion
+
+ARK_SERIAL: Final = 0x10000
+ASK_SERIAL: Final = 0x10001
+ASVK_SERIAL: Final = 0x10002
+_CRL_POINT: Final = "https://simulated.adyton.invalid/crl.der"
+_AUTHORITY_LIFE: Final = timedelta(days=9131)
+_CHIP_LIFE: Final = timedelta(days=2556)
 _AMD: Final = "1.3.6.1.4.1.3704.1"
-_COMMON_NAME, _ORGANISATION = "2.5.4.3", "2.5.4.10"
-_ORGANISATION_NAME: Final = "Adyton Simulated Platform"
+_SALT_SIZE: Final = 48
+_KEY_NAMES: Final = ("ark", "ask", "asvk")
+# How far the primes are from the numbers that these seeds name (`adyton.forge.primes`).
+_DISTANCES: Final[dict[bytes, tuple[Distances, Distances, Distances]]] = {
+    b"adyton conformance": ((96, 2512), (494, 2552), (2598, 322)),
+    b"adyton another vendor": ((1042, 554), (398, 134), (2248, 728)),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class AmdKeys:
-    """A vendor's signing keys, RSA-4096.
+    """The keys of a product's authorities, RSA-4096.
 
     Attributes:
         ark: The root's.
-        ask: The CA's that certifies chips.
-        asvk: The CA's that certifies cloud providers' keys.
+        ask: Certifies chips.
+        asvk: Certifies fleets of cloud providers.
+        salt: A fixed salt for PSS, 48 bytes; None takes a fresh one each time.
     """
 
-    ark: rsa.RSAPrivateKey = field(default_factory=lambda: published_rsa_keys()[0], repr=False)
-    ask: rsa.RSAPrivateKey = field(default_factory=lambda: published_rsa_keys()[1], repr=False)
-    asvk: rsa.RSAPrivateKey = field(default_factory=lambda: published_rsa_keys()[2], repr=False)
+    ark: rsa.RSAPrivateKey = field(repr=False)
+    ask: rsa.RSAPrivateKey = field(repr=False)
+    asvk: rsa.RSAPrivateKey = field(repr=False)
+    salt: bytes | None = None
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Make fresh keys: some seconds."""
+        ark, ask, asvk = (rsa.generate_private_key(65537, 4096) for _ in _KEY_NAMES)
+        return cls(ark, ask, asvk)
+
+    @classmethod
+    def seeded(cls, seed: bytes) -> Self:
+        """Return the keys that a seed names: at once for the two seeds below, and in some seconds for any other."""
+        known = _DISTANCES.get(seed, (None, None, None))
+        ark, ask, asvk = (seeded_rsa(seed, label, each) for label, each in zip(_KEY_NAMES, known, strict=True))
+        return cls(ark, ask, asvk, stream(seed, "salt", _SALT_SIZE))
 
 
 @dataclass(frozen=True, slots=True)
-class LeafFacts:
+class ChipFacts:
     """What a VCEK or VLEK certificate says.
 
     Attributes:
-        tcb: The firmware versions that the key stands for.
         product_name: Such as `Milan-B0`.
-        hardware_id: The chip, 64 bytes or on Turin 8; None leaves it out, as in a VLEK.
-        csp_id: The cloud provider of a VLEK; None leaves it out, as in a VCEK.
-        bare_hardware_id: Whether the id stands without the header of its OCTET STRING, as AMD once wrote it.
+        tcb: The firmware versions that the key stands for; with an FMC on Turin.
+        hardware_id: The chip's id, 64 bytes or on Turin 8; None in a VLEK.
+        csp_id: The cloud provider that a VLEK is for; None in a VCEK.
+        wrapped: Whether the hardware id stands in an OCTET STRING of its own, as AMD once wrote it.
     """
 
-    tcb: TcbVersion
     product_name: str
+    tcb: TcbVersion
     hardware_id: bytes | None = None
     csp_id: str | None = None
-    bare_hardware_id: bool = True
+    wrapped: bool = False
 
-    def extensions(self) -> dict[str, bytes]:
-        """Return the extensions' values, by their identifiers."""
-        found = {f"{_AMD}.1": encode_value(0), f"{_AMD}.2": element(Tag.IA5_STRING, self.product_name.encode())}
-        arcs = {"boot_loader": 1, "tee": 2, "snp": 3, "microcode": 8, "fmc": 9}
-        found |= {f"{_AMD}.3.{arcs[name]}": encode_value(version) for name, version in self.tcb.named()}
-        if self.hardware_id is not None:
-            bare = self.bare_hardware_id
-            found[f"{_AMD}.4"] = self.hardware_id if bare else element(Tag.OCTET_STRING, self.hardware_id)
-        if self.csp_id is not None:
-            found[f"{_AMD}.5"] = element(Tag.IA5_STRING, self.csp_id.encode())
-        return found
+
+@dataclass(frozen=True, slots=True)
+class SnpKey:
+    """A certified key that signs reports.
+
+    Attributes:
+        signer: The key, P-384.
+        certificate: Its certificate, DER.
+        kind: VCEK or VLEK.
+    """
+
+    signer: EcSigner
+    certificate: bytes
+    kind: SigningKey
+
+    def sign(self, report: SnpReport) -> SnpReport:
+        """Sign a report, whatever it says."""
+        return replace(report, signature=self.signer.sign_raw(report.signed_bytes()))
 
 
 class AmdVendor:
-    """A vendor of one product's simulated chips.
+    """A vendor of one product's chips, from its keys.
 
     Args:
+        keys: Its keys.
         product: `Milan`, `Genoa` or `Turin`.
-        keys: Its signing keys; by default the published ones.
         since: From when on its certificates are valid.
     """
 
-    def __init__(self, product: str, *, since: datetime, keys: AmdKeys | None = None) -> None:
-        self.product, self.keys, self._since = product, keys or AmdKeys(), since
-        ark = f"ARK-{product}"
-        self.ark = self._ca(ark, self.keys.ark, serial=0x10000)
-        self.ask = self._ca(f"SEV-{product}", self.keys.ask, serial=0x10001)
-        self.asvk = self._ca(f"SEV-VLEK-{product}", self.keys.asvk, serial=0x10002)
+    def __init__(self, keys: AmdKeys, product: str, *, since: datetime) -> None:
+        self.product = product
+        self._since = since
+        self._deterministic = keys.salt is not None
+        self._ark, self._ask, self._asvk = (PssSigner(key, keys.salt) for key in (keys.ark, keys.ask, keys.asvk))
+        self._ark_name, self._ask_name = _name(f"ARK-{product}"), _name(f"SEV-{product}")
+        self._asvk_name = _name(f"SEV-VLEK-{product}")
+        self.ark = self._authority(self._ark_name, self._ark, ARK_SERIAL)
+        self.ask = self._authority(self._ask_name, self._ask, ASK_SERIAL)
+        self.asvk = self._authority(self._asvk_name, self._asvk, ASVK_SERIAL)
 
     @property
     def root_key(self) -> bytes:
-        """The root's public key, DER SubjectPublicKeyInfo."""
-        return _public(self.keys.ark)
+        """The ARK's public key: SubjectPublicKeyInfo, DER."""
+        return self._ark.public_key
 
-    def vcek(self, facts: LeafFacts, key: ec.EllipticCurvePrivateKey, *, common_name: str = "SEV-VCEK") -> bytes:
-        """Certify a chip's key, DER."""
-        return self._leaf(common_name, facts, key, f"SEV-{self.product}", self.keys.ask)
+    def issue_vcek(self, chip: ChipFacts, key: ec.EllipticCurvePrivateKey) -> SnpKey:
+        """Certify a chip's key."""
+        return self._issue(chip, key, SigningKey.VCEK)
 
-    def vlek(self, facts: LeafFacts, key: ec.EllipticCurvePrivateKey) -> bytes:
-        """Certify a cloud provider's key, DER."""
-        return self._leaf("SEV-VLEK", facts, key, f"SEV-VLEK-{self.product}", self.keys.asvk)
+    def issue_vlek(self, fleet: ChipFacts, key: ec.EllipticCurvePrivateKey) -> SnpKey:
+        """Certify the key of a cloud provider's fleet."""
+        return self._issue(fleet, key, SigningKey.VLEK)
+
+    def endorsements(self, key: SnpKey, *, crl: bytes = b"") -> SnpEndorsements:
+        """Return the certificates that a key's reports are checked with."""
+        intermediate = self.ask if key.kind is SigningKey.VCEK else self.asvk
+        return SnpEndorsements(key.certificate, intermediate, self.ark, crl)
 
     def crl(self, issued: datetime, expires: datetime, *, number: int = 1, revoked: Iterable[int] = ()) -> bytes:
-        """Return the root's revocation list, DER."""
-        entries = b"".join(element(_SEQUENCE, encode_value(serial) + _moment(issued)) for serial in revoked)
-        extensions = _extensions({"2.5.29.20": encode_value(number)}, critical=())
-        content = element(
-            _SEQUENCE,
-            encode_value(1)
-            + _PSS_SHA384
-            + _name(f"ARK-{self.product}")
-            + _moment(issued)
-            + _moment(expires)
-            + (element(_SEQUENCE, entries) if entries else b"")
-            + element(_EXPLICIT_0, extensions),
-        )
-        return _signed(content, self.keys.ark)
-
-    def endorsements(self, leaf: bytes, *, vlek: bool = False, crl: bytes = b"") -> SnpEndorsements:
-        """Return a leaf with its issuers."""
-        return SnpEndorsements(leaf, self.asvk if vlek else self.ask, self.ark, crl)
-
-    def _ca(self, name: str, key: rsa.RSAPrivateKey, *, serial: int) -> bytes:
-        usage = element(Tag.BIT_STRING, b"\x01\x06")
-        constraints = element(_SEQUENCE, b"\x01\x01\xff")
-        extensions = {"2.5.29.15": usage, "2.5.29.19": constraints}
-        issuer = f"ARK-{self.product}"
-        return self._certificate(
-            name, _public(key), issuer, self.keys.ark, serial, extensions, ("2.5.29.15", "2.5.29.19")
+        """Return the ARK's revocation list, DER."""
+        return revocation_list(
+            self._ark_name, self._ark, issued=issued, expires=expires, number=number, revoked=revoked
         )
 
-    def _leaf(
-        self, name: str, facts: LeafFacts, key: ec.EllipticCurvePrivateKey, issuer: str, issuer_key: rsa.RSAPrivateKey
-    ) -> bytes:
-        return self._certificate(name, _public(key), issuer, issuer_key, 0, facts.extensions(), ())
-
-    def _certificate(
-        self,
-        name: str,
-        public_key: bytes,
-        issuer: str,
-        issuer_key: rsa.RSAPrivateKey,
-        serial: int,
-        extensions: Mapping[str, bytes],
-        critical: tuple[str, ...],
-    ) -> bytes:
-        content = element(
-            _SEQUENCE,
-            element(_EXPLICIT_0, encode_value(2))
-            + encode_value(serial)
-            + _PSS_SHA384
-            + _name(issuer)
-            + element(_SEQUENCE, _moment(self._since) + _moment(self._since + _LIFE))
-            + _name(name)
-            + public_key
-            + element(_EXPLICIT_3, _extensions(extensions, critical=critical)),
+    def _authority(self, subject: bytes, signer: PssSigner, serial: int) -> bytes:
+        root = serial == ARK_SERIAL
+        extensions = (
+            authority_key(self._ark.public_key),
+            key_usage(ca=True),
+            basic_constraints(path_length=None if root else 0),
+            distribution_point(_CRL_POINT),
         )
-        return _signed(content, issuer_key)
+        until = self._since + _AUTHORITY_LIFE
+        facts = Subject(subject, signer.public_key, serial, self._since, until, extensions)
+        return certificate(facts, self._ark_name, self._ark)
+
+    def _issue(self, chip: ChipFacts, key: ec.EllipticCurvePrivateKey, kind: SigningKey) -> SnpKey:
+        signer = EcSigner(key, self._deterministic)
+        vcek = kind is SigningKey.VCEK
+        until = self._since + _CHIP_LIFE
+        subject = _name("SEV-VCEK" if vcek else "SEV-VLEK")
+        facts = Subject(subject, signer.public_key, 0, self._since, until, tuple(_extensions(chip)))
+        issuer, authority = (self._ask_name, self._ask) if vcek else (self._asvk_name, self._asvk)
+        return SnpKey(signer, certificate(facts, issuer, authority), kind)
 
 
-def sign_report(report: SnpReport, key: ec.EllipticCurvePrivateKey) -> SnpReport:
-    """Return the report with the signature of a chip's key."""
-    return replace(report, signature=sign_raw(key, report.signed_bytes()))
-
-
-def _signed(content: bytes, key: rsa.RSAPrivateKey) -> bytes:
-    return element(_SEQUENCE, content + _PSS_SHA384 + element(Tag.BIT_STRING, b"\x00" + sign_pss(key, content)))
-
-
-def _extensions(values: Mapping[str, bytes], *, critical: tuple[str, ...]) -> bytes:
-    marks = {name: b"\x01\x01\xff" if name in critical else b"" for name in values}
-    return element(
-        _SEQUENCE,
-        b"".join(
-            element(_SEQUENCE, encode_value(ObjectIdentifier(name)) + marks[name] + element(Tag.OCTET_STRING, value))
-            for name, value in values.items()
-        ),
-    )
+def _extensions(chip: ChipFacts) -> Iterator[bytes]:
+    turin = chip.tcb.fmc is not None
+    # Since Turin the structure's version is 1, and the reserved version 4 is gone (AMD 57230).
+    yield extension(f"{_AMD}.1", der.integer(1 if turin else 0))
+    yield extension(f"{_AMD}.2", der.ia5(chip.product_name))
+    tcb = chip.tcb
+    reserved = dict.fromkeys((5, 6, 7) if turin else (4, 5, 6, 7), 0)
+    svns = {1: tcb.boot_loader, 2: tcb.tee, 3: tcb.snp, **reserved, 8: tcb.microcode}
+    for arc, svn in svns.items():
+        yield extension(f"{_AMD}.3.{arc}", der.integer(svn))
+    if tcb.fmc is not None:
+        yield extension(f"{_AMD}.3.9", der.integer(tcb.fmc))
+    if chip.hardware_id is not None:
+        yield extension(f"{_AMD}.4", der.octets(chip.hardware_id) if chip.wrapped else chip.hardware_id)
+    if chip.csp_id is not None:
+        yield extension(f"{_AMD}.5", der.ia5(chip.csp_id))
 
 
 def _name(common_name: str) -> bytes:
-    parts = ((_ORGANISATION, _ORGANISATION_NAME), (_COMMON_NAME, common_name))
-    return element(
-        _SEQUENCE,
-        b"".join(
-            element(
-                _SET,
-                element(_SEQUENCE, encode_value(ObjectIdentifier(kind)) + element(Tag.UTF8_STRING, text.encode())),
-            )
-            for kind, text in parts
-        ),
+    return name(
+        (ORGANISATIONAL_UNIT, "Engineering"),
+        (COUNTRY, "US"),
+        (LOCALITY, "Santa Clara"),
+        (STATE, "CA"),
+        (ORGANISATION, ORGANISATION_NAME),
+        (COMMON_NAME, common_name),
     )
-
-
-def _moment(moment: datetime) -> bytes:
-    return element(Tag.UTC_TIME, f"{moment.astimezone(UTC):%y%m%d%H%M%SZ}".encode())
-
-
-def _public(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
-    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

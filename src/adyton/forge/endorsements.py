@@ -1,4 +1,4 @@
-"""Endorsements that a simulated vendor issues, in Intel's own formats (PCS API v4)."""
+"""Endorsements that a simulated vendor issues, in Intel's own formats (PCS API v3 and v4)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Level:
         date: TCB date.
         advisories: Advisories that apply.
         pce_svn: The lowest PCESVN of a platform's level.
-        tdx: The lowest versions of the sixteen TDX components; zeros if it is left out.
+        tdx_svn: The lowest sixteen TDX component versions of a platform's level; empty for SGX.
     """
 
     svn: Sequence[int]
@@ -52,24 +52,7 @@ class Level:
     date: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     advisories: Sequence[str] = ()
     pce_svn: int = 0
-    tdx: Sequence[int] = (0,) * 16
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleFacts:
-    """What a TDX module is.
-
-    Attributes:
-        version: Its major version; 0 for the one identity of documents before versions.
-        levels: Levels by minor version, best first.
-        mr_signer: Its signer, 48 bytes; zero for Intel.
-        attributes: Its attributes, 8 bytes.
-    """
-
-    version: int = 0
-    levels: Sequence[Level] = ()
-    mr_signer: bytes = bytes(48)
-    attributes: bytes = bytes(8)
+    tdx_svn: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +75,23 @@ class QeFacts:
         return cls(report.mr_signer, report.isv_prod_id, report.attributes)
 
 
+@dataclass(frozen=True, slots=True)
+class ModuleFacts:
+    """What a TDX module is.
+
+    Attributes:
+        version: Its major version, TEE_TCB_SVN[1]; 0 is the module of TCB info before versions, which has no levels.
+        levels: Its levels, best first.
+        mr_signer: Its signer, 48 bytes; zero for Intel.
+        attributes: Its attributes, 8 bytes.
+    """
+
+    version: int
+    levels: Sequence[Level] = ()
+    mr_signer: bytes = bytes(48)
+    attributes: bytes = bytes(8)
+
+
 def tcb_info(
     fmspc: bytes,
     levels: Iterable[Level],
@@ -99,22 +99,23 @@ def tcb_info(
     *,
     evaluation_number: int = 1,
     pce_id: bytes = bytes(2),
-    modules: Sequence[ModuleFacts] = (),
     version: int = 3,
+    modules: Sequence[ModuleFacts] = (),
 ) -> bytes:
     """Return TCB info, ready to be signed.
 
     Args:
         fmspc: The platform family, 6 bytes.
-        levels: TCB levels, best first.
+        levels: The platform's levels, best first.
         validity: Its dates.
         evaluation_number: `tcbEvaluationDataNumber`.
         pce_id: 2 bytes.
-        modules: TDX modules; with any, the document is for TDX.
-        version: 3; or 2, which is for SGX and does not name it.
+        version: 2 (SGX only) or 3.
+        modules: TDX modules; any makes it TCB info for TDX.
     """
+    named = {} if version == 2 else {"id": "TDX" if modules else "SGX"}
     document = {
-        **({} if version == 2 else {"id": "TDX" if modules else "SGX"}),
+        **named,
         "version": version,
         **_dates(validity),
         "fmspc": fmspc.hex().upper(),
@@ -122,57 +123,29 @@ def tcb_info(
         "tcbType": 0,
         "tcbEvaluationDataNumber": evaluation_number,
         **_modules(modules),
-        "tcbLevels": [{"tcb": _components(level, version, tdx=bool(modules)), **_worth(level)} for level in levels],
+        "tcbLevels": [{"tcb": _platform_tcb(level, version), **_worth(level)} for level in levels],
     }
     return msgspec.json.encode(document)
 
 
-def _components(level: Level, version: int, *, tdx: bool) -> dict[str, object]:
-    if version == 2:
-        named = {f"sgxtcbcomp{at:02}svn": svn for at, svn in enumerate(level.svn, 1)}
-        return {**named, "pcesvn": level.pce_svn}
-    components: dict[str, object] = {"sgxtcbcomponents": [{"svn": svn} for svn in level.svn], "pcesvn": level.pce_svn}
-    if tdx:
-        components["tdxtcbcomponents"] = [{"svn": svn} for svn in level.tdx]
-    return components
-
-
-def _modules(modules: Sequence[ModuleFacts]) -> dict[str, object]:
-    if not modules:
-        return {}
-    described = [
-        {
-            "id": f"TDX_{module.version:02X}",
-            "mrsigner": module.mr_signer.hex().upper(),
-            "attributes": module.attributes.hex().upper(),
-            "attributesMask": "FF" * 8,
-            "tcbLevels": [{"tcb": {"isvsvn": level.svn[0]}, **_worth(level)} for level in module.levels],
-        }
-        for module in modules
-    ]
-    plain = {name: described[0][name] for name in ("mrsigner", "attributes", "attributesMask")}
-    return {
-        "tdxModule": plain,
-        "tdxModuleIdentities": [module for module, facts in zip(described, modules, strict=True) if facts.version > 0],
-    }
-
-
 def qe_identity(
-    qe: QeFacts, levels: Iterable[Level], validity: Validity, *, evaluation_number: int = 1, name: str = "QE"
+    qe: QeFacts, levels: Iterable[Level], validity: Validity, *, evaluation_number: int = 1, kind: str = "QE"
 ) -> bytes:
-    """Return a quoting enclave's identity version 2, ready to be signed; `name` is `QE`, or `TD_QE` for TDX."""
+    """Return a quoting enclave's identity version 2, ready to be signed; `kind` is `QE`, or `TD_QE` for TDX."""
+    attributes = qe.attributes.to_bytes()
     document = {
-        "id": name,
+        "id": kind,
         "version": 2,
         **_dates(validity),
         "tcbEvaluationDataNumber": evaluation_number,
         "miscselect": "00000000",
         "miscselectMask": "FFFFFFFF",
-        "attributes": _masked(qe.attributes.to_bytes()).hex().upper(),
+        # As Intel has it: only bits under the mask, because its library compares them with no further mask.
+        "attributes": bytes(byte & bits for byte, bits in zip(attributes, _ATTRIBUTES_MASK, strict=True)).hex().upper(),
         "attributesMask": _ATTRIBUTES_MASK.hex().upper(),
         "mrsigner": qe.mr_signer.hex().upper(),
         "isvprodid": qe.isv_prod_id,
-        "tcbLevels": [{"tcb": {"isvsvn": level.svn[0]}, **_worth(level)} for level in levels],
+        "tcbLevels": _enclave_levels(levels),
     }
     return msgspec.json.encode(document)
 
@@ -202,9 +175,38 @@ def collateral(
     )
 
 
-def _masked(attributes: bytes) -> bytes:
-    """Intel's documents hold the attributes under their mask, and verifiers compare with that."""
-    return bytes(byte & bits for byte, bits in zip(attributes, _ATTRIBUTES_MASK, strict=True))
+def _platform_tcb(level: Level, version: int) -> dict[str, object]:
+    if version == 2:
+        named = {f"sgxtcbcomp{number:02}svn": svn for number, svn in enumerate(level.svn, 1)}
+        return {**named, "pcesvn": level.pce_svn}
+    tdx = {"tdxtcbcomponents": _components(level.tdx_svn)} if level.tdx_svn else {}
+    return {"sgxtcbcomponents": _components(level.svn), **tdx, "pcesvn": level.pce_svn}
+
+
+def _components(svns: Sequence[int]) -> list[dict[str, int]]:
+    return [{"svn": svn} for svn in svns]
+
+
+def _modules(modules: Sequence[ModuleFacts]) -> dict[str, object]:
+    first = [_module(module) for module in modules if module.version == 0]
+    later = [
+        {"id": f"TDX_{module.version:02X}", **_module(module), "tcbLevels": _enclave_levels(module.levels)}
+        for module in modules
+        if module.version
+    ]
+    return ({"tdxModule": first[0]} if first else {}) | ({"tdxModuleIdentities": later} if later else {})
+
+
+def _module(module: ModuleFacts) -> dict[str, object]:
+    return {
+        "mrsigner": module.mr_signer.hex().upper(),
+        "attributes": module.attributes.hex().upper(),
+        "attributesMask": "FF" * 8,
+    }
+
+
+def _enclave_levels(levels: Iterable[Level]) -> list[dict[str, object]]:
+    return [{"tcb": {"isvsvn": level.svn[0]}, **_worth(level)} for level in levels]
 
 
 def _dates(validity: Validity) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A quoting enclave: it signs reports of enclaves, and a platform's PCK vouches for it."""
+"""A quoting enclave: it signs reports of enclaves and trust domains, and a platform's PCK vouches for it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from dataclasses import replace
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from adyton.forge.keys import sign_raw
+from adyton.forge.keys import EcSigner
 from adyton.forge.vendor import PckCredential
-from adyton.formats.quote import PPID_SIZES, CertificationType, QeCertification, Quote, QuoteHeader, Tee
+from adyton.formats.pck import PckExtension
+from adyton.formats.quote import CertificationType, QeCertification, Quote, QuoteHeader, Tee
 from adyton.formats.sgx import ReportBody
 from adyton.formats.tdx import TdReport
 
 _AUTH_DATA: Final = bytes(range(32))
+_ENCRYPTED_SIZES: Final = {CertificationType.PPID_RSA2048_OAEP: 256, CertificationType.PPID_RSA3072_OAEP: 384}
+Certification = tuple[CertificationType, bytes]
+Body = ReportBody | TdReport
 
 
 class QuotingEnclave:
-    """A quoting enclave with its attestation key.
+    """A quoting enclave with its attestation key; for TDX it stands for the TD quoting enclave.
 
     Args:
         pck: The platform's certified key.
         attestation_key: The key that signs quotes, P-256.
         report: The quoting enclave's report; its report data are replaced by the digest of the attestation key.
         auth_data: What is hashed with the key.
-        certification: How the PCK is named: by its chain, or by the platform's id, for which a PCCS knows the chain.
+        certification: How its quotes name the PCK; None puts the PCK chain into them.
+        deterministic: Whether it signs the same bytes with the same signature (RFC 6979).
     """
 
     def __init__(
@@ -37,36 +41,42 @@ class QuotingEnclave:
         report: ReportBody,
         *,
         auth_data: bytes = _AUTH_DATA,
-        certification: CertificationType = CertificationType.PCK_CHAIN,
+        certification: Certification | None = None,
+        deterministic: bool = False,
     ) -> None:
-        public = attestation_key.public_key()
-        self._key = attestation_key
-        self._public = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
+        self._signer = EcSigner(attestation_key, deterministic)
+        self._public = self._signer.point[1:]
         self._svn = report.isv_svn
         self._pce_svn = pck.platform.pce_svn
-        binding = hashlib.sha256(self._public + auth_data).digest() + bytes(32)
-        report = replace(report, report_data=binding)
-        signature = sign_raw(pck.key, report.to_bytes())
-        data = pck.chain if certification is CertificationType.PCK_CHAIN else _named(pck, certification)
-        self._certification = QeCertification(report, signature, auth_data, certification, data)
+        kind, data = certification or (CertificationType.PCK_CHAIN, pck.chain)
+        report = replace(report, report_data=hashlib.sha256(self._public + auth_data).digest() + bytes(32))
+        signature = EcSigner(pck.key, deterministic).sign_raw(report.to_bytes())
+        self._certification = QeCertification(report, signature, auth_data, kind, data)
 
-    def quote(self, body: ReportBody | TdReport, *, version: int | None = None) -> Quote:
-        """Sign a body.
+    def quote(self, body: Body, *, version: int | None = None) -> Quote:
+        """Sign a report body.
 
         Args:
-            body: What is said about an enclave or a trust domain.
-            version: 3, 4 or 5; by default 3 for enclaves, 4 for TDX 1.0 and 5 for later bodies.
+            body: What the quote is about.
+            version: 3 to 5; None takes 3 for an enclave and 4 for a trust domain.
         """
         sgx = isinstance(body, ReportBody)
-        plain = isinstance(body, ReportBody) or body.tee_tcb_svn2 is None
-        version = version or (3 if sgx else 4 if plain else 5)
+        version = version or (3 if sgx else 4)
+        # Versions 4 and 5 reserve what version 3 has for these two.
         svns = (self._svn, self._pce_svn) if version == 3 else (0, 0)
-        header = QuoteHeader(version, Tee.SGX if sgx else Tee.TDX, *svns, bytes(20))
+        return self.sign(QuoteHeader(version, Tee.SGX if sgx else Tee.TDX, *svns, bytes(20)), body)
+
+    def sign(self, header: QuoteHeader, body: Body) -> Quote:
+        """Sign a report body under a header, whatever it says."""
         unsigned = Quote(header, body, bytes(64), self._public, self._certification)
-        signature = sign_raw(self._key, unsigned.signed_bytes())
-        return Quote(header, body, signature, self._public, self._certification)
+        return replace(unsigned, signature=self._signer.sign_raw(unsigned.signed_bytes()))
 
 
-def _named(pck: PckCredential, kind: CertificationType) -> bytes:
-    ppid = pck.platform.ppid.ljust(PPID_SIZES[kind], b"\x00")
-    return ppid + pck.platform.cpu_svn + struct.pack("<H", pck.platform.pce_svn) + pck.platform.pce_id
+def named_platform(platform: PckExtension, kind: CertificationType) -> Certification:
+    """Return certification data of types 1 to 3: they name the platform, and its PCK chain is beside the quote.
+
+    An encrypted PPID is zeros here: only Intel's provisioning service could read it.
+    """
+    size = _ENCRYPTED_SIZES.get(kind)
+    ppid = platform.ppid if size is None else bytes(size)
+    return kind, ppid + platform.cpu_svn + struct.pack("<H", platform.pce_svn) + platform.pce_id

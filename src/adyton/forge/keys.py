@@ -1,90 +1,179 @@
-"""Keys of forged vendors, and signatures that come out the same each time.
+"""Keys of the forge: fresh ones, or those that a seed names; and how each kind signs.
 
-A key is made by chance, or from a seed: then everything that is forged regenerates byte for byte. ECDSA nonces follow
-RFC 6979; RSASSA-PSS takes its salt from the message (RFC 8017 9.1.1 with a salt that is a digest), because the library
-draws it by chance.
+Two kinds of signer, as the vendors have them: ECDSA on P-256 with SHA-256 and on P-384 with SHA-384, and RSA-4096 with
+PSS, SHA-384 and 48 bytes of salt.
+
+A key from a seed is no secret, and makes the forge's output the same on every run: ECDSA then takes its nonce from key
+and message (RFC 6979), and PSS has a fixed salt. Such keys are for tests and the conformance kit; a simulated platform
+has fresh ones.
 """
 
 from __future__ import annotations
 
 import hashlib
-from functools import cache
-from importlib import resources
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-_PUBLISHED: Final = "published-amd-keys.pem"
-_SALT_SIZE: Final = 48
+from adyton.forge import der
+
+# The orders of the curves' groups (SEC 2, 2.4.2 and 2.5.1), and what each signs with.
 _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_P384_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973
+_SALT_SIZE: Final = 48
+_SHA384: Final = "2.16.840.1.101.3.4.2.2"
+_PSS: Final = "1.2.840.113549.1.1.10"
+_MGF1: Final = "1.2.840.113549.1.1.8"
+_ECDSA_SHA256: Final = "1.2.840.10045.4.3.2"
+_ECDSA_SHA384: Final = "1.2.840.10045.4.3.3"
+_NULL: Final = b"\x05\x00"
 
 
-def derive_key(seed: bytes, label: str, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:
-    """Return the key that a seed gives under a label; P-256 unless another curve is named.
+class Signer(Protocol):
+    """A key that signs."""
 
-    The scalar is taken below the order of P-256 on every curve: enough for forged evidence, and for nothing else.
+    @property
+    def algorithm(self) -> bytes:
+        """The AlgorithmIdentifier of its signatures, DER."""
+
+    @property
+    def public_key(self) -> bytes:
+        """Its SubjectPublicKeyInfo, DER."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a signature, as certificates carry it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EcSigner:
+    """An ECDSA key on P-256 or P-384.
+
+    Attributes:
+        key: The key.
+        deterministic: Whether the nonce comes from key and message (RFC 6979).
     """
-    digest = hashlib.sha256(seed + b"\x00" + label.encode()).digest()
-    return ec.derive_private_key(int.from_bytes(digest, "big") % (_P256_ORDER - 1) + 1, curve or ec.SECP256R1())
+
+    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    deterministic: bool = False
+
+    @property
+    def algorithm(self) -> bytes:
+        """ECDSA with SHA-256 or SHA-384."""
+        return der.sequence(der.identifier(_ECDSA_SHA256 if self._size == 32 else _ECDSA_SHA384))
+
+    @property
+    def public_key(self) -> bytes:
+        """Its SubjectPublicKeyInfo, DER."""
+        return _public_key(self.key)
+
+    @property
+    def point(self) -> bytes:
+        """Its public key: an uncompressed point."""
+        return self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a signature, DER."""
+        digest = hashes.SHA256() if self._size == 32 else hashes.SHA384()
+        return self.key.sign(message, ec.ECDSA(digest, deterministic_signing=self.deterministic))
+
+    def sign_raw(self, message: bytes) -> bytes:
+        """Return a signature as evidence carries it: r and s, big-endian, of the curve's size each."""
+        r, s = decode_dss_signature(self.sign(message))
+        return r.to_bytes(self._size, "big") + s.to_bytes(self._size, "big")
+
+    @property
+    def _size(self) -> int:
+        return (self.key.key_size + 7) // 8
 
 
-def sign_ecdsa(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
-    """Return a signature, DER: SHA-256 with P-256, SHA-384 with P-384."""
-    digest = hashes.SHA256() if isinstance(key.curve, ec.SECP256R1) else hashes.SHA384()
-    return key.sign(message, ec.ECDSA(digest, deterministic_signing=True))
+@dataclass(frozen=True, slots=True)
+class PssSigner:
+    """An RSA key that signs with PSS, SHA-384 and 48 bytes of salt.
+
+    Attributes:
+        key: The key.
+        salt: A fixed salt of 48 bytes; None takes a fresh one each time.
+    """
+
+    key: rsa.RSAPrivateKey = field(repr=False)
+    salt: bytes | None = None
+
+    @property
+    def algorithm(self) -> bytes:
+        """RSASSA-PSS with its parameters (RFC 4055 3.1), the default trailer spelt out as AMD does."""
+        digest = der.sequence(der.identifier(_SHA384), _NULL)
+        mask = der.sequence(der.identifier(_MGF1), digest)
+        salt, trailer = der.integer(_SALT_SIZE), der.integer(1)
+        parameters = (digest, mask, salt, trailer)
+        tagged = (der.explicit(number, value) for number, value in enumerate(parameters))
+        return der.sequence(der.identifier(_PSS), der.sequence(*tagged))
+
+    @property
+    def public_key(self) -> bytes:
+        """Its SubjectPublicKeyInfo, DER."""
+        return _public_key(self.key)
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a signature, as long as the modulus."""
+        if self.salt is not None:
+            return _sign_pss(self.key, message, self.salt)
+        scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=_SALT_SIZE)
+        return self.key.sign(message, scheme, hashes.SHA384())
 
 
-def sign_raw(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
-    """Return a signature: r and s, big-endian, 32 bytes each with P-256 and 48 with P-384."""
-    size = (key.key_size + 7) // 8
-    r, s = decode_dss_signature(sign_ecdsa(key, message))
-    return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+def new_p256() -> ec.EllipticCurvePrivateKey:
+    """Return a fresh P-256 key."""
+    return ec.generate_private_key(ec.SECP256R1())
 
 
-def sign_pss(key: rsa.RSAPrivateKey, message: bytes) -> bytes:
-    """Return an RSASSA-PSS signature with SHA-384 and 48 bytes of salt (RFC 8017 8.1.1, 9.1.1)."""
-    numbers = _numbers(key)
+def seeded_p256(seed: bytes, label: str) -> ec.EllipticCurvePrivateKey:
+    """Return the P-256 key of a seed and a label."""
+    return ec.derive_private_key(_scalar(seed, label, _P256_ORDER), ec.SECP256R1())
+
+
+def seeded_p384(seed: bytes, label: str) -> ec.EllipticCurvePrivateKey:
+    """Return the P-384 key of a seed and a label."""
+    return ec.derive_private_key(_scalar(seed, label, _P384_ORDER), ec.SECP384R1())
+
+
+def stream(seed: bytes, label: str, size: int) -> bytes:
+    """Return the `size` bytes that a seed and a label name (SHAKE-256)."""
+    return hashlib.shake_256(len(seed).to_bytes(4, "big") + seed + label.encode()).digest(size)
+
+
+def _scalar(seed: bytes, label: str, order: int) -> int:
+    # Sixteen bytes beyond the order's make the remainder's bias too small to matter (NIST SP 800-56A, 5.6.1.2.1).
+    size = (order.bit_length() + 7) // 8 + 16
+    return int.from_bytes(stream(seed, label, size), "big") % (order - 1) + 1
+
+
+def _public_key(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _sign_pss(key: rsa.RSAPrivateKey, message: bytes, salt: bytes) -> bytes:
+    """Return an RSASSA-PSS signature with this salt (RFC 8017, 8.1.1 and 9.1.1)."""
     bits = key.key_size - 1
     size = (bits + 7) // 8
-    digest = hashlib.sha384(message).digest()
-    salt = hashlib.sha384(b"salt" + digest).digest()[:_SALT_SIZE]
-    hashed = hashlib.sha384(bytes(8) + digest + salt).digest()
-    block = bytes(size - _SALT_SIZE - len(hashed) - 2) + b"\x01" + salt
-    masked = bytearray(a ^ b for a, b in zip(block, _mgf1(hashed, len(block)), strict=True))
+    digest = hashlib.sha384(bytes(8) + hashlib.sha384(message).digest() + salt).digest()
+    block = (b"\x01" + salt).rjust(size - len(digest) - 1, b"\x00")
+    masked = bytearray(a ^ b for a, b in zip(block, _mgf1(digest, len(block)), strict=True))
     masked[0] &= 0xFF >> (8 * size - bits)
-    encoded = bytes(masked) + hashed + b"\xbc"
-    return _rsa_private(int.from_bytes(encoded, "big"), numbers).to_bytes(key.key_size // 8, "big")
+    return _private(key, bytes(masked) + digest + b"\xbc").to_bytes((key.key_size + 7) // 8, "big")
 
 
-@cache
-def _numbers(key: rsa.RSAPrivateKey) -> rsa.RSAPrivateNumbers:
-    return key.private_numbers()
-
-
-@cache
-def published_rsa_keys() -> tuple[rsa.RSAPrivateKey, rsa.RSAPrivateKey, rsa.RSAPrivateKey]:
-    """Return the three RSA-4096 keys that everybody has: ARK, ASK, ASVK."""
-    text = resources.files("adyton.forge").joinpath(_PUBLISHED).read_bytes()
-    blocks = [b"-----BEGIN" + part for part in text.split(b"-----BEGIN")[1:]]
-    ark, ask, asvk = (_rsa(block) for block in blocks)
-    return ark, ask, asvk
-
-
-def _rsa(pem: bytes) -> rsa.RSAPrivateKey:
-    key = serialization.load_pem_private_key(pem, None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError(_PUBLISHED)
-    return key
-
-
-def _rsa_private(message: int, numbers: rsa.RSAPrivateNumbers) -> int:
-    """Raise to the private exponent by the Chinese remainder theorem (RFC 8017 5.1.2)."""
-    one, other = pow(message, numbers.dmp1, numbers.p), pow(message, numbers.dmq1, numbers.q)
-    return other + numbers.q * ((one - other) * numbers.iqmp % numbers.p)
+def _private(key: rsa.RSAPrivateKey, block: bytes) -> int:
+    """Return the RSA private operation, by the Chinese remainder theorem (RFC 8017, 5.2.1)."""
+    numbers, message = key.private_numbers(), int.from_bytes(block, "big")
+    at_q = pow(message, numbers.dmq1, numbers.q)
+    difference = (pow(message, numbers.dmp1, numbers.p) - at_q) * numbers.iqmp % numbers.p
+    return at_q + difference * numbers.q
 
 
 def _mgf1(seed: bytes, size: int) -> bytes:
-    blocks = (hashlib.sha384(seed + at.to_bytes(4, "big")).digest() for at in range(size // 48 + 1))
+    blocks = (hashlib.sha384(seed + counter.to_bytes(4, "big")).digest() for counter in range(size // 48 + 1))
     return b"".join(blocks)[:size]

@@ -1,4 +1,4 @@
-"""A vendor of simulated platforms: its keys, its certificates and its revocation lists.
+"""A vendor of simulated SGX and TDX platforms: its keys, its certificates and its revocation lists.
 
 The certificates follow Intel's profile (SGX PCK Certificate and CRL Profile), common names included, so that others'
 verifiers parse them too; the organisation is `Adyton Simulated Platform`.
@@ -6,22 +6,32 @@ verifiers parse them too; the organisation is `Adyton Simulated Platform`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final, Self
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import NameOID
 
+from adyton.forge.certificates import (
+    COMMON_NAME,
+    COUNTRY,
+    ORGANISATION,
+    Subject,
+    certificate,
+    extension,
+    name,
+    pem,
+    revocation_list,
+    usual_extensions,
+)
 from adyton.forge.encode import sgx_extension
-from adyton.forge.keys import derive_key, sign_raw
+from adyton.forge.keys import EcSigner, new_p256, seeded_p256
 from adyton.formats.pck import SGX_EXTENSION, PckExtension
 
-ORGANISATION: Final = "Adyton Simulated Platform"
+ORGANISATION_NAME: Final = "Adyton Simulated Platform"
 _CRL_POINT: Final = "https://simulated.adyton.invalid/crl.der"
 _CERTIFICATE_LIFE: Final = timedelta(days=3650)
 
@@ -29,8 +39,45 @@ PlatformFacts = PckExtension
 """What a PCK certificate says about a machine."""
 
 
-def _new_key() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
+class Role(StrEnum):
+    """Whose certificate it is."""
+
+    ROOT = "root"
+    PCK_CA = "pck_ca"
+    TCB_SIGNING = "tcb_signing"
+    PCK = "pck"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a certificate is written; every field but the names is as Intel has it, unless a test says otherwise.
+
+    Attributes:
+        common_name: The subject's.
+        ca: Whether it says that it is a CA's.
+        serial: Serial number; a PCK certificate's is given when it is issued.
+        not_before: From when it is valid; None for the vendor's first day.
+        not_after: Until when it is valid; None for ten years.
+    """
+
+    common_name: str
+    ca: bool
+    serial: int = 0
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+
+PROFILES: Final[Mapping[Role, Profile]] = {
+    Role.ROOT: Profile("Intel SGX Root CA", ca=True, serial=1),
+    Role.PCK_CA: Profile("Intel SGX PCK Platform CA", ca=True, serial=2),
+    Role.TCB_SIGNING: Profile("Intel SGX TCB Signing", ca=False, serial=3),
+    Role.PCK: Profile("Intel SGX PCK Certificate", ca=False),
+}
+
+
+def sign_raw(key: ec.EllipticCurvePrivateKey, message: bytes, *, deterministic: bool = False) -> bytes:
+    """Return an ECDSA P-256 signature with SHA-256: r and s, 64 bytes."""
+    return EcSigner(key, deterministic).sign_raw(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +90,14 @@ class VendorKeys:
         tcb_signing: Signs TCB info and QE identity.
     """
 
-    root: ec.EllipticCurvePrivateKey = field(default_factory=_new_key, repr=False)
-    pck_ca: ec.EllipticCurvePrivateKey = field(default_factory=_new_key, repr=False)
-    tcb_signing: ec.EllipticCurvePrivateKey = field(default_factory=_new_key, repr=False)
+    root: ec.EllipticCurvePrivateKey = field(default_factory=new_p256, repr=False)
+    pck_ca: ec.EllipticCurvePrivateKey = field(default_factory=new_p256, repr=False)
+    tcb_signing: ec.EllipticCurvePrivateKey = field(default_factory=new_p256, repr=False)
 
     @classmethod
-    def of(cls, seed: bytes) -> Self:
-        """Return the keys that a seed gives: for evidence that has to come out the same each time."""
-        return cls(*(derive_key(seed, label) for label in ("root", "pck_ca", "tcb_signing")))
+    def seeded(cls, seed: bytes) -> Self:
+        """Return the keys that a seed names."""
+        return cls(*(seeded_p256(seed, role) for role in (Role.ROOT, Role.PCK_CA, Role.TCB_SIGNING)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +109,14 @@ class PckCredential:
         chain: Its certificates, PEM: leaf, CA, root.
         platform: What the certificate says.
         serial: The certificate's serial number, for revocation.
+        leaf: Its own certificate, DER.
     """
 
     key: ec.EllipticCurvePrivateKey = field(repr=False)
     chain: bytes
     platform: PckExtension
     serial: int
+    leaf: bytes
 
 
 class Vendor:
@@ -76,17 +125,28 @@ class Vendor:
     Args:
         keys: Its signing keys.
         since: From when on its certificates are valid.
+        deterministic: Whether it signs the same bytes with the same signature (RFC 6979).
+        profiles: How certificates of a role are written, where other than Intel writes them.
     """
 
-    def __init__(self, keys: VendorKeys, *, since: datetime) -> None:
+    def __init__(
+        self,
+        keys: VendorKeys,
+        *,
+        since: datetime,
+        deterministic: bool = False,
+        profiles: Mapping[Role, Profile] | None = None,
+    ) -> None:
         self.keys = keys
+        self.deterministic = deterministic
         self._since = since
-        self._root_name = _name("Intel SGX Root CA")
-        self._ca_name = _name("Intel SGX PCK Platform CA")
-        self.root = self._certify(self._root_name, keys.root, self._root_name, keys.root, ca=True, serial=1)
-        self.pck_ca = self._certify(self._ca_name, keys.pck_ca, self._root_name, keys.root, ca=True, serial=2)
-        signing = _name("Intel SGX TCB Signing")
-        self.tcb_signing = self._certify(signing, keys.tcb_signing, self._root_name, keys.root, ca=False, serial=3)
+        self._profiles = {**PROFILES, **(profiles or {})}
+        self._root_signer = EcSigner(keys.root, deterministic)
+        self._ca_signer = EcSigner(keys.pck_ca, deterministic)
+        self._tcb_signer = EcSigner(keys.tcb_signing, deterministic)
+        self.root_der = self._certify(Role.ROOT, self._root_signer, Role.ROOT, self._root_signer)
+        self.pck_ca_der = self._certify(Role.PCK_CA, self._ca_signer, Role.ROOT, self._root_signer)
+        self.tcb_signing_der = self._certify(Role.TCB_SIGNING, self._tcb_signer, Role.ROOT, self._root_signer)
 
     @classmethod
     def generate(cls, *, since: datetime) -> Self:
@@ -94,127 +154,86 @@ class Vendor:
         return cls(VendorKeys(), since=since)
 
     @property
+    def root(self) -> x509.Certificate:
+        """The root's certificate."""
+        return x509.load_der_x509_certificate(self.root_der)
+
+    @property
     def point(self) -> bytes:
         """The root's public key: an uncompressed P-256 point, 65 bytes."""
-        return self.keys.root.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        return self._root_signer.point
 
     @property
     def tcb_chain(self) -> bytes:
         """The chain of the key that signs documents, PEM."""
-        return _pem(self.tcb_signing, self.root)
+        return pem(self.tcb_signing_der, self.root_der)
 
     @property
     def pck_crl_chain(self) -> bytes:
         """The chain of the CA that certifies platforms, PEM."""
-        return _pem(self.pck_ca, self.root)
+        return pem(self.pck_ca_der, self.root_der)
 
     def issue_pck(
-        self, platform: PckExtension, *, serial: int, key: ec.EllipticCurvePrivateKey | None = None
+        self,
+        platform: PckExtension,
+        *,
+        serial: int,
+        key: ec.EllipticCurvePrivateKey | None = None,
+        sgx: bytes | None = None,
     ) -> PckCredential:
-        """Certify a platform."""
-        key = key or _new_key()
-        extension = x509.UnrecognizedExtension(SGX_EXTENSION, sgx_extension(platform))
-        leaf = self._certify(
-            _name("Intel SGX PCK Certificate"),
-            key,
-            self._ca_name,
-            self.keys.pck_ca,
-            ca=False,
-            serial=serial,
-            extension=extension,
-        )
-        return PckCredential(key, _pem(leaf, self.pck_ca, self.root), platform, serial)
+        """Certify a platform.
+
+        Args:
+            platform: What the certificate says about it.
+            serial: The certificate's serial number.
+            key: The PCK; None makes a fresh one.
+            sgx: The value of Intel's extension, DER; None writes it from `platform`, and empty leaves it out.
+        """
+        key = key or new_p256()
+        value = sgx_extension(platform) if sgx is None else sgx
+        extensions = [extension(SGX_EXTENSION.dotted_string, value)] if value else []
+        signer = EcSigner(key, self.deterministic)
+        leaf = self._certify(Role.PCK, signer, Role.PCK_CA, self._ca_signer, serial=serial, extensions=extensions)
+        return PckCredential(key, pem(leaf, self.pck_ca_der, self.root_der), platform, serial, leaf)
 
     def root_crl(self, issued: datetime, expires: datetime, *, number: int = 1, revoked: Iterable[int] = ()) -> bytes:
         """Return the root's revocation list, DER."""
-        return self._crl(self._root_name, self.keys.root, issued, expires, number, revoked)
+        return revocation_list(
+            self._name(Role.ROOT), self._root_signer, issued=issued, expires=expires, number=number, revoked=revoked
+        )
 
     def pck_crl(self, issued: datetime, expires: datetime, *, number: int = 1, revoked: Iterable[int] = ()) -> bytes:
         """Return the PCK CA's revocation list, DER."""
-        return self._crl(self._ca_name, self.keys.pck_ca, issued, expires, number, revoked)
+        return revocation_list(
+            self._name(Role.PCK_CA), self._ca_signer, issued=issued, expires=expires, number=number, revoked=revoked
+        )
 
     def sign(self, document: bytes) -> bytes:
         """Sign a document as TCB info and QE identity are signed: r and s, 64 bytes."""
-        return sign_raw(self.keys.tcb_signing, document)
+        return self._tcb_signer.sign_raw(document)
+
+    def _name(self, role: Role) -> bytes:
+        common_name = self._profiles[role].common_name
+        return name((COMMON_NAME, common_name), (ORGANISATION, ORGANISATION_NAME), (COUNTRY, "US"))
 
     def _certify(
         self,
-        subject: x509.Name,
-        key: ec.EllipticCurvePrivateKey,
-        issuer: x509.Name,
-        issuer_key: ec.EllipticCurvePrivateKey,
+        role: Role,
+        key: EcSigner,
+        issuer: Role,
+        signer: EcSigner,
         *,
-        ca: bool,
-        serial: int,
-        extension: x509.UnrecognizedExtension | None = None,
-    ) -> x509.Certificate:
-        public = key.public_key()
-        builder = (
-            x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=public, serial_number=serial)
-            .not_valid_before(self._since)
-            .not_valid_after(self._since + _CERTIFICATE_LIFE)
-            .add_extension(_authority(issuer_key), critical=False)
-            .add_extension(_distribution_point(), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(_usage(ca=ca), critical=True)
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        )
-        if extension is not None:
-            builder = builder.add_extension(extension, critical=False)
-        return builder.sign(issuer_key, hashes.SHA256(), ecdsa_deterministic=True)
-
-    def _crl(
-        self,
-        issuer: x509.Name,
-        key: ec.EllipticCurvePrivateKey,
-        issued: datetime,
-        expires: datetime,
-        number: int,
-        revoked: Iterable[int],
+        serial: int | None = None,
+        extensions: Iterable[bytes] = (),
     ) -> bytes:
-        builder = (
-            x509.CertificateRevocationListBuilder(issuer_name=issuer, last_update=issued, next_update=expires)
-            .add_extension(x509.CRLNumber(number), critical=False)
-            .add_extension(_authority(key), critical=False)
+        profile = self._profiles[role]
+        usual = usual_extensions(key.public_key, signer.public_key, ca=profile.ca, crl_point=_CRL_POINT)
+        subject = Subject(
+            self._name(role),
+            key.public_key,
+            profile.serial if serial is None else serial,
+            profile.not_before or self._since,
+            profile.not_after or self._since + _CERTIFICATE_LIFE,
+            (*usual, *extensions),
         )
-        for serial in revoked:
-            entry = x509.RevokedCertificateBuilder(serial_number=serial, revocation_date=issued).build()
-            builder = builder.add_revoked_certificate(entry)
-        return builder.sign(key, hashes.SHA256(), ecdsa_deterministic=True).public_bytes(Encoding.DER)
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANISATION),
-            x509.NameAttribute(NameOID.COUNTRY_NAME, "US"),
-        ]
-    )
-
-
-def _pem(*certificates: x509.Certificate) -> bytes:
-    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
-
-
-def _authority(key: ec.EllipticCurvePrivateKey) -> x509.AuthorityKeyIdentifier:
-    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
-
-
-def _distribution_point() -> x509.CRLDistributionPoints:
-    name = x509.UniformResourceIdentifier(_CRL_POINT)
-    return x509.CRLDistributionPoints([x509.DistributionPoint([name], None, None, None)])
-
-
-def _usage(*, ca: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not ca,
-        content_commitment=not ca,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=ca,
-        crl_sign=ca,
-        encipher_only=False,
-        decipher_only=False,
-    )
+        return certificate(subject, self._name(issuer), signer)

@@ -21,7 +21,6 @@ from cryptography.hazmat.asn1 import (
     SetOf,
     UTCTime,
     decode_der,
-    encode_der,
     sequence,
 )
 from cryptography.x509 import ObjectIdentifier
@@ -41,7 +40,6 @@ __all__ = [
     "content",
     "decode",
     "element",
-    "encode_value",
     "encoded",
     "sequence",
 ]
@@ -66,6 +64,7 @@ class Tag(IntEnum):
     PRINTABLE_STRING = 0x13
     IA5_STRING = 0x16
     UTC_TIME = 0x17
+    GENERALIZED_TIME = 0x18
     SEQUENCE = 0x30
     SET = 0x31
 
@@ -101,11 +100,6 @@ def element(tag: int, content: bytes) -> bytes:
         return bytes((tag, size)) + content
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes((tag, _LONG_LENGTH | len(length))) + length + content
-
-
-def encode_value(value: int | bytes | ObjectIdentifier) -> bytes:
-    """Write an INTEGER, an OCTET STRING or an OBJECT IDENTIFIER."""
-    return encode_der(value)
 
 
 def encoded(value: TLV) -> bytes:
