@@ -248,8 +248,7 @@ def genuine(collateral_file, fmspc, tee, ca):
         ask.pck_crl(ca).key: StubAnswer(bytes.fromhex(at["pck_crl"].decode()), crl),
         ask.root_crl().key: StubAnswer(root_crl),
     }
-    for technology in {tee, Tee.SGX}:
-        answers[ask.qe_identity(technology).key] = signed(b"enclaveIdentity", "qe_identity", _IDENTITY)
+    answers[ask.qe_identity(tee).key] = signed(b"enclaveIdentity", "qe_identity", _IDENTITY)
     return answers
 
 

@@ -229,12 +229,12 @@ def fetch(
 
     An item that is not authentic, or not the one that was asked for, ends the command, and nothing is written.
     """
+    files = _files(evidence, output)
     urls = {Vendor.INTEL: pccs, Vendor.AMD: kds}
     with closing(connection.origin(urls, EndorsementConfig(), SystemClock())) as origin:
         source = Direct(origin)
         documents = [_document(read_file(path, cap=QUOTE_SIZE_CAP, what="quote or report"), source, edition, snp)
                      for path in evidence]  # fmt: skip
-    files = tuple(FetchedFile(path, str(_target(output, path, len(evidence)))) for path in evidence)
     for file, document in zip(files, documents, strict=True):
         _write(Path(file.written), document)
     _show(FetchView(files, tuple(FetchedItem.of(entry) for entry in source.entries)), as_json=as_json)
@@ -305,8 +305,18 @@ def _document(data: bytes, source: Direct, edition: Edition, snp: SnpOptions) ->
     return fetch_collateral(Quote.parse(data), source, edition).to_bytes()
 
 
-def _target(output: Path, evidence: str, count: int) -> Path:
-    return output if count == 1 else output / f"{Path(evidence).stem}.json"
+def _files(evidence: tuple[str, ...], output: Path) -> tuple[FetchedFile, ...]:
+    """Return which file each piece of evidence gets: one has the output itself, several a file each in it."""
+    if len(evidence) == 1:
+        return (FetchedFile(evidence[0], str(output)),)
+    files = tuple(FetchedFile(path, str(output / f"{Path(path).stem}.json")) for path in evidence)
+    if len({file.written for file in files}) < len(files):
+        raise UsageError(
+            "collateral.output",
+            "expected evidence whose names differ, found two that would get the same file",
+            remedy="fetch them one by one, or rename them",
+        )
+    return files
 
 
 def _write(path: Path, document: bytes) -> None:

@@ -269,6 +269,22 @@ def test_a_hundred_callers_of_an_upstream_that_is_away_are_one_request(world):
     assert world.stub.count(INFO) == 1
 
 
+def test_who_comes_when_another_s_request_has_landed_asks_for_nothing(world):
+    cache = world.cache()
+    held = cache.get(INFO)
+    assert cache._fetch_once(INFO) == held
+    assert world.stub.count(INFO) == 1
+
+
+def test_the_sweep_leaves_machines_certificates_to_those_who_ask_for_them(world):
+    world.stub.answers = amd(chip(), issued=NOW)
+    cache = world.cache(root=chip().root_name)
+    cache.get(VCEK)
+    world.clock.advance(2 * DAY)
+    cache.sweep()
+    assert (world.stub.count(VCEK), world.stub.count(ask.snp_chain(PRODUCT))) == (1, 2)
+
+
 def test_a_refresh_that_hangs_does_not_hold_up_who_is_served_from_the_cache(world):
     with ThreadPoolExecutor(1) as pool:
         cache = world.cache(executor=pool, read_timeout_s=0.2)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
-from forged import Forged
+from forged import VALIDITY, Forged
 from forged_kds import CHIP_ID, PRODUCT, SINCE, TCB, chip
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from adyton.endorsements import request as ask
 from adyton.endorsements.answers import CHAIN_HEADERS, TCBM_HEADER, Answer, read_answer, signed_document
 from adyton.endorsements.request import Kind, PckPlatform
 from adyton.errors import AdytonError, TransportError, UsageError
+from adyton.forge import Validity
 from adyton.formats.quote import Tee
 from adyton.formats.snp import TcbVersion
 
@@ -151,6 +153,24 @@ def test_a_certificate_for_other_firmware_than_its_header_says_is_refused(ask_fo
     honest = pck_answer(forged)
     answers[MACHINE.key] = StubAnswer(honest.body, honest.headers | {"SGX-TCBm": "00" * 18})
     assert ask_for(MACHINE) == "collateral.item.mismatch"
+
+
+def test_a_certificate_for_another_pce_is_refused(ask_for, answers, forged):
+    other = ask.pck_certificate(PckPlatform(bytes(16), bytes([5] * 16), 11, b"\x01\x00", b"\x07" * 384))
+    answers[other.key] = pck_answer(forged)
+    assert ask_for(other) == "collateral.item.mismatch"
+
+
+def test_sgx_evaluation_numbers_do_not_pass_for_tdx(ask_for, answers):
+    other = ask.evaluation_numbers(Tee.TDX)
+    answers[other.key] = answers[ask.evaluation_numbers(Tee.SGX).key]
+    assert ask_for(other) == "collateral.item.mismatch"
+
+
+@pytest.mark.parametrize("request_", [INFO, QE, PCK_CRL, ROOT_CRL], ids=lambda request: request.kind)
+def test_an_item_ends_with_its_issuer_s_certificate_if_that_ends_before(ask_for, answers, forged, request_):
+    answers.update(intel(forged, validity=Validity(VALIDITY.issued, timedelta(days=20 * 365))))
+    assert ask_for(request_).facts.expires == forged.vendor.root.not_valid_after_utc
 
 
 @pytest.mark.parametrize(
