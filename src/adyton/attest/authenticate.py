@@ -17,7 +17,7 @@ from adyton.attest.ahead import announce
 from adyton.attest.cache import VerificationCache
 from adyton.attest.chains import Certificates
 from adyton.attest.endorsements import Endorsements, verify_endorsements
-from adyton.attest.platform import verify_platform
+from adyton.attest.platform import verify_pck, verify_platform
 from adyton.attest.result import QUOTE_SIGNED, AuthenticQuote, VerifiedPlatform
 from adyton.attest.roots import TrustRoots
 from adyton.attest.signatures import Signatures, raw_signature
@@ -95,12 +95,13 @@ def _verify_platform(
 
     if cache is None:
         endorsements = verified_endorsements()
-        return verify_platform(quote, collateral.pck_chain, endorsements, endorsements.certificates)
+        return verify_platform(quote, verify_pck(quote, collateral.pck_chain, endorsements, endorsements.certificates))
     endorsements = cache.endorsements.get((collateral, roots), verified_endorsements)
-    return cache.platforms.get(
-        key,
-        lambda: verify_platform(quote, collateral.pck_chain, endorsements, endorsements.certificates.beside()),
+    pck = cache.pcks.get(
+        (collateral, roots, quote.tee, quote.qe.kind, quote.qe.data),
+        lambda: verify_pck(quote, collateral.pck_chain, endorsements, endorsements.certificates.beside()),
     )
+    return cache.platforms.get(key, lambda: verify_platform(quote, pck))
 
 
 def _platform_key(quote: Quote) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from adyton.attest.endorsements import Endorsements
+from adyton.attest.platform import VerifiedPck
 from adyton.attest.result import VerifiedChip, VerifiedPlatform
 
 _V = TypeVar("_V")
@@ -24,11 +25,13 @@ class CacheLimits:
 
     Attributes:
         endorsements: Sets of endorsements: one for each platform family in use.
-        platforms: Platforms: one for each machine, TEE and set of endorsements in use.
+        pcks: Certified keys: one for each machine, TEE and set of endorsements in use.
+        platforms: Platforms: one for each of those and its quoting enclave.
         chips: SNP chips: one for each chip, TCB and set of certificates in use.
     """
 
     endorsements: int = 64
+    pcks: int = 4096
     platforms: int = 4096
     chips: int = 4096
 
@@ -39,6 +42,7 @@ class VerificationCache:
     def __init__(self, limits: CacheLimits | None = None) -> None:
         limits = limits or CacheLimits()
         self.endorsements: Memory[Endorsements] = Memory(limits.endorsements)
+        self.pcks: Memory[VerifiedPck] = Memory(limits.pcks)
         self.platforms: Memory[VerifiedPlatform] = Memory(limits.platforms)
         self.chips: Memory[VerifiedChip] = Memory(limits.chips)
 

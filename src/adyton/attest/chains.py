@@ -39,12 +39,14 @@ class ChainKind:
         code: Prefix of its checks.
         phrases: What each common name contains, leaf first.
         keys: The kind of each key, leaf first.
+        where: Where such a chain stands, in words.
         leaf_signs: Whether the leaf is a CA's too.
     """
 
     code: str
     phrases: tuple[str, ...]
     keys: tuple[KeyKind, ...]
+    where: str
     leaf_signs: bool = False
 
     @property
@@ -56,12 +58,20 @@ class ChainKind:
 _ROOT: Final = "SGX Root CA"
 _P256: Final = KeyKind.P256
 _AMD_KEYS: Final = (KeyKind.P384, KeyKind.RSA4096, KeyKind.RSA4096)
-PCK: Final = ChainKind("dcap.pck_chain", ("SGX PCK Certificate", "SGX PCK", _ROOT), (_P256,) * 3)
-PCK_CRL: Final = ChainKind("dcap.pck_crl_chain", ("SGX PCK", _ROOT), (_P256,) * 2, leaf_signs=True)
-TCB_INFO: Final = ChainKind("dcap.tcb_info_chain", ("SGX TCB Signing", _ROOT), (_P256,) * 2)
-QE_IDENTITY: Final = ChainKind("dcap.qe_identity_chain", ("SGX TCB Signing", _ROOT), (_P256,) * 2)
-VCEK: Final = ChainKind("snp.vcek_chain", ("SEV-VCEK", "SEV-", "ARK-"), _AMD_KEYS)
-VLEK: Final = ChainKind("snp.vlek_chain", ("SEV-VLEK", "SEV-VLEK-", "ARK-"), _AMD_KEYS)
+PCK: Final = ChainKind(
+    "dcap.pck_chain", ("SGX PCK Certificate", "SGX PCK", _ROOT), (_P256,) * 3, "quote, certification data"
+)
+PCK_CRL: Final = ChainKind(
+    "dcap.pck_crl_chain", ("SGX PCK", _ROOT), (_P256,) * 2, "collateral, pck_crl_issuer_chain", leaf_signs=True
+)
+TCB_INFO: Final = ChainKind(
+    "dcap.tcb_info_chain", ("SGX TCB Signing", _ROOT), (_P256,) * 2, "collateral, tcb_info_issuer_chain"
+)
+QE_IDENTITY: Final = ChainKind(
+    "dcap.qe_identity_chain", ("SGX TCB Signing", _ROOT), (_P256,) * 2, "collateral, qe_identity_issuer_chain"
+)
+VCEK: Final = ChainKind("snp.vcek_chain", ("SEV-VCEK", "SEV-", "ARK-"), _AMD_KEYS, "endorsements")
+VLEK: Final = ChainKind("snp.vlek_chain", ("SEV-VLEK", "SEV-VLEK-", "ARK-"), _AMD_KEYS, "endorsements")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +204,7 @@ class Certificates:
             expected=f"a chain to {' or '.join(sorted(self._roots.names))}",
             actual=f"a chain to {found.name}",
             remedy="use evidence from a platform that the policy names, or name this one in the policy's roots",
+            where=kind.where,
         )
         return found, check
 
@@ -205,6 +216,7 @@ class Certificates:
             expected="every certificate issued and signed by the next, the root by itself",
             actual="all signatures verify" if holds else "one that the next did not issue, or did not sign",
             remedy=_REMEDY,
+            where=kind.where,
         )
 
     def _is_issued(self, child: Certificate, issuer: Certificate, key: PublicKey) -> bool:
@@ -236,6 +248,7 @@ def _names(certificates: tuple[Certificate, ...], kind: ChainKind) -> Check:
         expected=f"names with {', '.join(kind.phrases)}",
         actual=", ".join(found),
         remedy=_REMEDY,
+        where=kind.where,
     )
 
 
@@ -247,6 +260,7 @@ def _usage(certificates: tuple[Certificate, ...], kind: ChainKind) -> Check:
         expected="CAs only" if kind.leaf_signs else "CAs that may sign certificates, and a leaf that may not",
         actual=", ".join("CA" if signs else "no CA" for signs in found),
         remedy=_REMEDY,
+        where=kind.where,
     )
 
 

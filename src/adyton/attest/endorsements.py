@@ -114,6 +114,7 @@ def _signed(
         expected="the vendor's signature over the document's exact bytes",
         actual="a signature that verifies" if holds else "a signature that does not verify",
         remedy=_REMEDY,
+        where=f"collateral, {name.removeprefix('dcap.')}",
     )
     return chain, (*checks, signed)
 
@@ -125,6 +126,7 @@ def _same_root(one: Chain, other: Chain) -> Check:
         expected=f"all documents under {one.root.name}",
         actual=other.root.name,
         remedy="do not mix collateral of two vendors",
+        where="collateral",
     )
 
 

@@ -15,33 +15,56 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from adyton.attest.chains import PCK, Certificates, Chain
 from adyton.attest.endorsements import Endorsements
 from adyton.attest.require import require
-from adyton.attest.result import CollateralFacts, CollateralItem, VerifiedPlatform
+from adyton.attest.result import CollateralFacts, CollateralItem, Tcb, VerifiedPlatform
 from adyton.attest.signatures import LoadedKey, PublicKey, Signatures, raw_signature
 from adyton.attest.tcb import evaluate, module_identity
 from adyton.errors import MalformedEvidence, UntrustedEvidence
 from adyton.formats.check import Check, Outcome
 from adyton.formats.pck import SGX_EXTENSION, PckExtension
-from adyton.formats.quote import CertificationType, PlatformCertification, Quote, Tee
-from adyton.formats.sgx import ReportBody
+from adyton.formats.quote import CertificationType, PlatformCertification, Quote, Tee, span_of
+from adyton.formats.sgx import REPORT_BODY_SIZE, REPORT_BODY_SPANS, REPORT_DATA_SIZE, ReportBody
 from adyton.formats.tcb import QeIdentity, TcbInfo
-from adyton.formats.tdx import TdReport
+from adyton.formats.tdx import TD_REPORT_SPANS
 from adyton.formats.x509 import Certificate
 
+LEVELS_CAP: Final = 4096  # platforms and quoting enclaves whose level is remembered
 _EXPECTED_TCB_INFO: Final = {Tee.SGX: "SGX", Tee.TDX: "TDX"}
 _EXPECTED_QE: Final = {Tee.SGX: "QE", Tee.TDX: "TD_QE"}
+_REPORT_DATA_OFFSET: Final = REPORT_BODY_SPANS["report_data"][0]
 _COLLECT_AGAIN: Final = "collect the quote again; if it stays so, its platform is not to be trusted"
 _OTHER_COLLATERAL: Final = "fetch the collateral that belongs to this quote's TEE and FMSPC"
 
 
-def verify_platform(
-    quote: Quote, pck_chain: bytes, endorsements: Endorsements, certificates: Certificates
-) -> VerifiedPlatform:
-    """Verify the platform under a quote.
+@dataclass(frozen=True, eq=False)
+class VerifiedPck:
+    """A platform's certified key, verified: the same for every quoting enclave of the platform at one TCB.
+
+    Attributes:
+        chain: The PCK certificate and its issuers.
+        platform: What the certificate says about the machine.
+        collateral: The endorsements, with the PCK chain among them.
+        endorsements: The verified endorsements.
+        signatures: What was verified on the way.
+        checks: Every check of endorsements and chain, in order; all passed.
+    """
+
+    chain: Chain
+    platform: PckExtension
+    collateral: CollateralFacts
+    endorsements: Endorsements
+    signatures: Signatures
+    checks: tuple[Check, ...]
+
+
+def verify_pck(quote: Quote, pck_chain: bytes, endorsements: Endorsements, certificates: Certificates) -> VerifiedPck:
+    """Verify the platform's certified key under a quote: rules 1 to 3.
 
     Args:
         quote: The quote.
@@ -60,32 +83,49 @@ def verify_platform(
     revocation_checks = tuple(_not_revoked(chain, endorsements, certificates.signatures))
     # 3
     platform = _extension(chain.leaf)
-    fit_checks = (*_fits(quote.tee, platform, endorsements), _same_platform(quote, platform))
-    # 4
-    key, key_checks = _attestation_key(quote, chain.keys[0], certificates.signatures)
-    # 5
-    qe_check = _vendors_qe(quote.qe.report, endorsements.qe_identity)
-    # 6
-    module_check = _vendors_module(quote.body, endorsements.tcb_info)
-    # 7
-    tcb = evaluate(quote.body, platform, endorsements.tcb_info, endorsements.qe_identity, quote.qe.report.isv_svn)
-    level_check = Check("dcap.tcb.level", Outcome.PASSED, "a TCB level that the platform reaches", tcb.status)
-    return VerifiedPlatform(
-        key,
-        endorsements.root,
+    return VerifiedPck(
+        chain,
         platform,
-        tcb,
         _facts(pem, chain, endorsements),
-        (
-            *endorsements.checks,
-            *chain_checks,
-            *revocation_checks,
-            *fit_checks,
-            *key_checks,
-            qe_check,
-            module_check,
-            level_check,
-        ),
+        endorsements,
+        certificates.signatures,
+        (*endorsements.checks, *chain_checks, *revocation_checks, *_fits(quote.tee, platform, endorsements)),
+    )
+
+
+def verify_platform(quote: Quote, pck: VerifiedPck) -> VerifiedPlatform:
+    """Verify the quoting enclave under a quote, and find what the platform is worth: rules 3 to 7.
+
+    Args:
+        quote: The quote.
+        pck: The platform's certified key.
+
+    Raises:
+        MalformedEvidence: The certification data is not in its format.
+        UntrustedEvidence: A rule fails; the code names it.
+    """
+    endorsements, report = pck.endorsements, quote.qe.report
+    # 3
+    same_check = _same_platform(quote, pck.platform)
+    # 4
+    key, key_checks = _attestation_key(quote, pck.chain.keys[0], pck.signatures.beside())
+    # 5
+    qe_check = _vendors_qe(quote, endorsements.qe_identity)
+    # 6
+    module_check = _vendors_module(quote, endorsements.tcb_info)
+    # 7
+    svns = None if isinstance(quote.body, ReportBody) else (quote.body.tee_tcb_svn, quote.body.tee_tcb_svn2)
+    tcb, level_check = _level(pck, svns, report.isv_svn)
+    checks = (*pck.checks, same_check, *key_checks, qe_check, module_check, level_check)
+    return VerifiedPlatform(key, endorsements.root, pck.platform, tcb, pck.collateral, checks)
+
+
+@lru_cache(maxsize=LEVELS_CAP)
+def _level(pck: VerifiedPck, svns: tuple[bytes, bytes | None] | None, qe_svn: int) -> tuple[Tcb, Check]:
+    tcb = evaluate(svns, pck.platform, pck.endorsements.tcb_info, pck.endorsements.qe_identity, qe_svn)
+    where = "TCB info and QE identity, tcbLevels"
+    return tcb, Check(
+        "dcap.tcb.level", Outcome.PASSED, "a TCB level that the platform reaches", tcb.status, where=where
     )
 
 
@@ -98,6 +138,7 @@ def _pck_chain(
         expected="a quote that carries its PCK chain (certification data type 5), or the chain beside the collateral",
         actual=f"certification data type {quote.qe.kind.value}, and {'a' if pem else 'no'} chain",
         remedy="have the platform's quote provider add the chain, or fetch it from a PCCS with the collateral",
+        where="quote, certification data",
     )
     chain, checks = certificates.verify_pem(pem, PCK)
     same_root = require(
@@ -106,6 +147,7 @@ def _pck_chain(
         expected=f"a chain to {endorsements.root.name}, as the collateral's",
         actual=chain.root.name,
         remedy=_OTHER_COLLATERAL,
+        where=PCK.where,
     )
     return chain, (carried, *checks, same_root)
 
@@ -131,13 +173,14 @@ def _no_extension() -> MalformedEvidence:
 
 def _fits(tee: Tee, platform: PckExtension, endorsements: Endorsements) -> Iterator[Check]:
     info, identity = endorsements.tcb_info, endorsements.qe_identity
-    for name, expected, actual in (
-        ("dcap.tcb_info.tee", _EXPECTED_TCB_INFO[tee], info.id),
-        ("dcap.qe_identity.tee", _EXPECTED_QE[tee], identity.id),
-        ("dcap.tcb_info.fmspc", platform.fmspc.hex(), info.fmspc.hex()),
-        ("dcap.tcb_info.pce_id", platform.pce_id.hex(), info.pce_id.hex()),
+    for name, where, expected, actual in (
+        ("dcap.tcb_info.tee", "TCB info, id", _EXPECTED_TCB_INFO[tee], info.id),
+        ("dcap.qe_identity.tee", "QE identity, id", _EXPECTED_QE[tee], identity.id),
+        ("dcap.tcb_info.fmspc", "TCB info, fmspc", platform.fmspc.hex(), info.fmspc.hex()),
+        ("dcap.tcb_info.pce_id", "TCB info, pceId", platform.pce_id.hex(), info.pce_id.hex()),
     ):
-        yield require(name, holds=expected == actual, expected=expected, actual=actual, remedy=_OTHER_COLLATERAL)
+        holds = expected == actual
+        yield require(name, holds=holds, expected=expected, actual=actual, remedy=_OTHER_COLLATERAL, where=where)
 
 
 def _same_platform(quote: Quote, platform: PckExtension) -> Check:
@@ -152,6 +195,7 @@ def _same_platform(quote: Quote, platform: PckExtension) -> Check:
         expected=platform.pce_id.hex(),
         actual=named.pce_id.hex(),
         remedy="fetch the PCK chain of the platform that made this quote",
+        where="quote, certification data",
     )
 
 
@@ -164,6 +208,7 @@ def _attestation_key(quote: Quote, pck: PublicKey, signatures: Signatures) -> tu
         expected="the quoting enclave's report signed by the PCK",
         actual="a signature that verifies" if signed else "a signature that does not verify",
         remedy=_COLLECT_AGAIN,
+        where=span_of("quote", quote.qe_offset, REPORT_BODY_SIZE),
     )
     bound = hashlib.sha256(quote.attestation_key + quote.qe.auth_data).digest() + bytes(32)
     binding = require(
@@ -172,6 +217,7 @@ def _attestation_key(quote: Quote, pck: PublicKey, signatures: Signatures) -> tu
         expected=f"{bound.hex()}, the digest of attestation key and authentication data",
         actual=report.report_data.hex(),
         remedy=_COLLECT_AGAIN,
+        where=span_of("quote", quote.qe_offset + _REPORT_DATA_OFFSET, REPORT_DATA_SIZE),
     )
     key = PublicKey.p256(quote.attestation_key).load()
     if key is None:
@@ -181,8 +227,9 @@ def _attestation_key(quote: Quote, pck: PublicKey, signatures: Signatures) -> tu
     return key, (signature, binding)
 
 
-def _vendors_qe(report: ReportBody, identity: QeIdentity) -> Check:
+def _vendors_qe(quote: Quote, identity: QeIdentity) -> Check:
     """What the report says under the masks is what the identity says, as Intel's verifier compares them."""
+    report = quote.qe.report
     misc_select = _masked(report.misc_select.to_bytes(4, "little"), identity.misc_select_mask)
     attributes = _masked(report.attributes.to_bytes(), identity.attributes_mask)
     expected = (identity.misc_select, identity.attributes, identity.mr_signer, identity.isv_prod_id)
@@ -193,7 +240,7 @@ def _vendors_qe(report: ReportBody, identity: QeIdentity) -> Check:
         expected=_identity_text(*expected),
         actual=_identity_text(*actual),
         remedy="use the vendor's quoting enclave; evidence of another one is not to be trusted",
-        where="quote, quoting enclave's report",
+        where=span_of("quote", quote.qe_offset, REPORT_BODY_SIZE),
     )
 
 
@@ -206,16 +253,18 @@ def _masked(value: bytes, mask: bytes) -> bytes:
     return bytes(byte & bits for byte, bits in zip(value, mask, strict=True))
 
 
-def _vendors_module(body: ReportBody | TdReport, tcb_info: TcbInfo) -> Check:
-    name = "dcap.tdx.module"
+def _vendors_module(quote: Quote, tcb_info: TcbInfo) -> Check:
+    name, body = "dcap.tdx.module", quote.body
     if isinstance(body, ReportBody):
         return Check(name, Outcome.NOT_APPLICABLE, "a TDX module, for TDX", "SGX has none")
     module = module_identity(tcb_info, body.tee_tcb_svn)
     found = f"signer {body.mr_signer_seam.hex()}, attributes {body.seam_attributes:016x}"
     remedy = "use a TDX module of the vendor's; for a new one, fetch newer collateral"
+    begin, _ = TD_REPORT_SPANS["mr_signer_seam"]
+    where = span_of("quote", quote.body_offset + begin, 48 + 8)
     if module is None:
         expected = f"a TDX module that TCB info knows (version {body.tee_tcb_svn[1]})"
-        return require(name, holds=False, expected=expected, actual=found, remedy=remedy)
+        return require(name, holds=False, expected=expected, actual=found, remedy=remedy, where=where)
     attributes = int.from_bytes(module.attributes, "little")
     return require(
         name,
@@ -223,6 +272,7 @@ def _vendors_module(body: ReportBody | TdReport, tcb_info: TcbInfo) -> Check:
         expected=f"signer {module.mr_signer.hex()}, attributes {attributes:016x}",
         actual=found,
         remedy=remedy,
+        where=where,
     )
 
 

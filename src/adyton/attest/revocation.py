@@ -47,6 +47,11 @@ class Revocations:
         return cls(code, crl)
 
     @property
+    def _where(self) -> str:
+        vendor, _, name = self.code.partition(".")
+        return f"{'endorsements' if vendor == 'snp' else 'collateral'}, {name}"
+
+    @property
     def number(self) -> int:
         """Its CRL number."""
         return self.crl.number
@@ -80,6 +85,7 @@ class Revocations:
             expected=f"a list that {issuer.common_name} issued and signed",
             actual="it is" if signed else "a signature that does not verify" if named else "a list of another issuer",
             remedy=_REMEDY,
+            where=self._where,
         )
 
     def require_not_revoked(self, certificate: Certificate, name: str) -> Check:
@@ -91,13 +97,14 @@ class Revocations:
         revoked = self.crl.revoked.get(certificate.serial)
         serial = f"serial {certificate.serial:x}"
         if revoked is None:
-            return Check(name, Outcome.PASSED, "a certificate that is not revoked", serial)
+            return Check(name, Outcome.PASSED, "a certificate that is not revoked", serial, where=self._where)
         return require(
             name,
             holds=False,
             expected="a certificate that is not revoked",
             actual=f"{serial}, revoked {revoked:%Y-%m-%dT%H:%M:%SZ}",
             remedy="the vendor has withdrawn this certificate: take the platform out of service",
+            where=self._where,
         )
 
 

@@ -20,9 +20,7 @@ from typing import Final
 from adyton.attest.result import Shortfall, Tcb, TcbPart
 from adyton.errors import UntrustedEvidence
 from adyton.formats.pck import PckExtension
-from adyton.formats.sgx import ReportBody
 from adyton.formats.tcb import QeIdentity, SvnLevel, TcbInfo, TcbLevel, TcbStatus, TdxModule
-from adyton.formats.tdx import TdReport
 
 NO_MATCHING_LEVEL: Final = "dcap.tcb.no_matching_level"
 _FIRMWARE: Final = "BIOS and microcode"
@@ -50,12 +48,16 @@ _CONFIGURATION: Final = frozenset(
 
 
 def evaluate(
-    body: ReportBody | TdReport, platform: PckExtension, tcb_info: TcbInfo, qe_identity: QeIdentity, qe_svn: int
+    svns: tuple[bytes, bytes | None] | None,
+    platform: PckExtension,
+    tcb_info: TcbInfo,
+    qe_identity: QeIdentity,
+    qe_svn: int,
 ) -> Tcb:
     """Evaluate the trusted computing base under a quote.
 
     Args:
-        body: The quote's body; a trust domain's holds its security versions.
+        svns: TEE_TCB_SVN of a trust domain at launch and, from TDX 1.5 on, now; None for an enclave.
         platform: What the PCK certificate says.
         tcb_info: Levels of the platform and its TDX modules.
         qe_identity: Levels of the quoting enclave.
@@ -65,15 +67,15 @@ def evaluate(
         UntrustedEvidence: `dcap.tcb.no_matching_level`.
     """
     qe = _part(_svn_level(qe_identity.levels, qe_svn, "quoting enclave ISVSVN"))
-    if isinstance(body, ReportBody):
+    if svns is None:
         tcb = _converge(_platform_level(tcb_info, platform, None), None, qe, tcb_info, qe_identity)
         return _explain(tcb, platform, None, tcb_info, qe_identity, qe_svn)
-    launch = _evaluate_tdx(body.tee_tcb_svn, platform, tcb_info, qe, qe_identity)
-    launch = _explain(launch, platform, body.tee_tcb_svn, tcb_info, qe_identity, qe_svn)
-    if body.tee_tcb_svn2 is None:
+    at_launch, now = svns
+    launch = _evaluate_tdx(at_launch, platform, tcb_info, qe, qe_identity)
+    launch = _explain(launch, platform, at_launch, tcb_info, qe_identity, qe_svn)
+    if now is None:
         return launch
-    current = _evaluate_tdx(body.tee_tcb_svn2, platform, tcb_info, qe, qe_identity)
-    return _advise_relaunch(launch, current)
+    return _advise_relaunch(launch, _evaluate_tdx(now, platform, tcb_info, qe, qe_identity))
 
 
 def _explain(

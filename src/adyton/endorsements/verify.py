@@ -39,8 +39,8 @@ from adyton.formats.tcb import QeIdentity, TcbInfo
 from adyton.formats.vcek import ChipExtensions
 from adyton.formats.x509 import RevocationList, pem_blocks
 
-_ROOT_CHAIN: Final = ChainKind("dcap.root_crl_chain", TCB_INFO.phrases, TCB_INFO.keys)
-_ASK: Final = ChainKind("snp.ask_chain", ("SEV-", "ARK-"), (KeyKind.RSA4096, KeyKind.RSA4096), leaf_signs=True)
+_ROOT_CHAIN: Final = ChainKind("dcap.root_crl_chain", TCB_INFO.phrases, TCB_INFO.keys, "upstream answer")
+_ASK: Final = ChainKind("snp.ask_chain", ("SEV-", "ARK-"), (KeyKind.RSA4096,) * 2, "upstream answer", leaf_signs=True)
 _QE_IDS: Final = {"sgx": "QE", "tdx": "TD_QE"}
 _DOCUMENT_VERSIONS: Final = {3: 2, 4: 3}
 # Products that the KDS has under another's name (AMD 57230 3.1).

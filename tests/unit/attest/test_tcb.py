@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from evidence import ENCLAVE, TRUST_DOMAIN
-from forged import PLATFORM
+from evidence import TRUST_DOMAIN
+from forged import PLATFORM, Forged
 
 from adyton.attest.platform import _vendors_module
 from adyton.attest.tcb import evaluate
@@ -44,8 +44,16 @@ def domain(*svns, now=None):
     return replace(TRUST_DOMAIN, tee_tcb_svn=bytes((*svns, *[0] * (16 - len(svns)))), **changes)
 
 
+def svns(body):
+    return body.tee_tcb_svn, body.tee_tcb_svn2
+
+
+def on_quote(body):
+    return replace(Forged().quote(), body=body)
+
+
 def status(body, info, qe=QE):
-    return evaluate(body, PLATFORM, info, qe, 5).status
+    return evaluate(svns(body), PLATFORM, info, qe, 5).status
 
 
 def test_all_sixteen_tdx_components_count_when_the_module_has_no_version():
@@ -63,7 +71,7 @@ def test_the_first_two_components_are_the_module_s_own_when_it_has_a_version():
 
 def test_a_module_that_alone_is_out_of_date_makes_the_whole_out_of_date():
     outdated = module(svn_level(9), svn_level(0, OLD, ["MODULE"]))
-    tcb = evaluate(domain(3, 1, 2), PLATFORM, tcb_info(level((0,)), modules=[outdated]), QE, 5)
+    tcb = evaluate(svns(domain(3, 1, 2)), PLATFORM, tcb_info(level((0,)), modules=[outdated]), QE, 5)
     assert (tcb.status, tcb.module.status, tcb.platform.status) == (OLD, OLD, GOOD)
     assert tcb.advisories == ("MODULE",)
     assert tcb.evaluation_number == 16, "the lower of both documents"
@@ -105,7 +113,7 @@ def test_out_of_date_at_launch_and_good_by_now_advises_a_relaunch(launch, curren
 
 def test_an_enclave_s_level_asks_for_no_tdx_components():
     info = replace(tcb_info(level((255,) * 16)), id="SGX")
-    assert evaluate(ENCLAVE, PLATFORM, info, QE, 5).status is GOOD
+    assert evaluate(None, PLATFORM, info, QE, 5).status is GOOD
 
 
 @pytest.mark.parametrize(
@@ -118,6 +126,6 @@ def test_an_enclave_s_level_asks_for_no_tdx_components():
 )
 def test_a_tdx_module_that_is_not_the_vendor_s_is_refused(change):
     info = tcb_info(level((0,)), modules=[module(svn_level(0))])
-    assert _vendors_module(domain(0, 1), info).holds
+    assert _vendors_module(on_quote(domain(0, 1)), info).holds
     with pytest.raises(UntrustedEvidence, match=r"dcap\.tdx\.module"):
-        _vendors_module(replace(domain(0, 1), **change), info)
+        _vendors_module(on_quote(replace(domain(0, 1), **change)), info)

@@ -293,6 +293,6 @@ def _signed_by(vendor, collateral):
 
 def test_the_stage_s_module_levels_are_what_the_evaluation_reads():
     info, identity = TcbInfo.parse(TDX.tcb_info()), QeIdentity.parse(TDX.identity())
-    tcb = evaluate(TDX.body, TDX.platform, info, identity, TDX.qe.isv_svn)
+    tcb = evaluate((TDX.body.tee_tcb_svn, TDX.body.tee_tcb_svn2), TDX.platform, info, identity, TDX.qe.isv_svn)
     assert tcb.module is not None
     assert tcb.module.status is TcbStatus.UP_TO_DATE
