@@ -5,7 +5,7 @@
 An appraisal of ours is the whole road: parse, authenticate, appraise under a policy with every check listed. The peers
 give a status and no verdict. Regimes:
 
-- cold: nothing is remembered, and the collateral file is parsed; on two cores the signatures of one appraisal are shared.
+- cold: nothing is remembered, and the collateral file is parsed. Shared: two cores verify one appraisal's signatures.
 - warm: collateral and the platform's certified key are remembered: two signatures are verified.
 - warm, QE: the quoting enclave's report is remembered as well: one signature is verified.
 - signed result: the same, and an EAR token is signed.

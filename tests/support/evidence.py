@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from adyton.attest.result import AuthenticQuote, CollateralFacts, CollateralItem, Tcb, TcbPart, VerifiedPlatform
+from adyton.attest.result import (
+    AuthenticQuote,
+    CollateralFacts,
+    CollateralItem,
+    PlatformState,
+    Tcb,
+    TcbPart,
+    VerifiedPlatform,
+)
 from adyton.attest.roots import INTEL_ROOT, TrustRoot
 from adyton.formats.pck import PckExtension
 from adyton.formats.quote import CertificationType, QeCertification, Quote, QuoteHeader, Tee
@@ -51,7 +59,9 @@ def authentic(body=ENCLAVE, *, root=INTEL_ROOT, status=TcbStatus.UP_TO_DATE, adv
     part = TcbPart(status, NOW - timedelta(days=400), tuple(advisories))
     tcb = Tcb(status, part.date, part.advisories, number, part, part)
     platform = PckExtension(bytes(16), (0,) * 16, 13, bytes(16), bytes(2), bytes.fromhex("00606a000000"), 0)
-    return AuthenticQuote(_quote(body), VerifiedPlatform(None, root, platform, tcb, facts or collateral(), ()), NOW)
+    return AuthenticQuote(
+        _quote(body), VerifiedPlatform(None, PlatformState(root, platform, tcb, facts or collateral()), ()), NOW
+    )
 
 
 def collateral(*, issued=NOW - timedelta(days=10), expires=NOW + timedelta(days=20), version=3):

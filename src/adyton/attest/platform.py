@@ -22,7 +22,7 @@ from typing import Final
 from adyton.attest.chains import PCK, Certificates, Chain
 from adyton.attest.endorsements import Endorsements
 from adyton.attest.require import require
-from adyton.attest.result import CollateralFacts, CollateralItem, Tcb, VerifiedPlatform
+from adyton.attest.result import CollateralFacts, CollateralItem, PlatformState, VerifiedPlatform
 from adyton.attest.signatures import LoadedKey, PublicKey, Signatures, raw_signature
 from adyton.attest.tcb import evaluate, module_identity
 from adyton.errors import MalformedEvidence, UntrustedEvidence
@@ -83,6 +83,7 @@ def verify_pck(quote: Quote, pck_chain: bytes, endorsements: Endorsements, certi
     revocation_checks = tuple(_not_revoked(chain, endorsements, certificates.signatures))
     # 3
     platform = _extension(chain.leaf)
+    certificates.signatures.prepare(chain.keys[0])
     return VerifiedPck(
         chain,
         platform,
@@ -115,16 +116,15 @@ def verify_platform(quote: Quote, pck: VerifiedPck) -> VerifiedPlatform:
     module_check = _vendors_module(quote, endorsements.tcb_info)
     # 7
     svns = None if isinstance(quote.body, ReportBody) else (quote.body.tee_tcb_svn, quote.body.tee_tcb_svn2)
-    tcb, level_check = _level(pck, svns, report.isv_svn)
-    checks = (*pck.checks, same_check, *key_checks, qe_check, module_check, level_check)
-    return VerifiedPlatform(key, endorsements.root, pck.platform, tcb, pck.collateral, checks)
+    state, level_check = _level(pck, svns, report.isv_svn)
+    return VerifiedPlatform(key, state, (*pck.checks, same_check, *key_checks, qe_check, module_check, level_check))
 
 
 @lru_cache(maxsize=LEVELS_CAP)
-def _level(pck: VerifiedPck, svns: tuple[bytes, bytes | None] | None, qe_svn: int) -> tuple[Tcb, Check]:
+def _level(pck: VerifiedPck, svns: tuple[bytes, bytes | None] | None, qe_svn: int) -> tuple[PlatformState, Check]:
     tcb = evaluate(svns, pck.platform, pck.endorsements.tcb_info, pck.endorsements.qe_identity, qe_svn)
     where = "TCB info and QE identity, tcbLevels"
-    return tcb, Check(
+    return PlatformState(pck.endorsements.root, pck.platform, tcb, pck.collateral), Check(
         "dcap.tcb.level", Outcome.PASSED, "a TCB level that the platform reaches", tcb.status, where=where
     )
 

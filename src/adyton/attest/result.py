@@ -146,9 +146,35 @@ class CollateralFacts:
         )
 
     @cached_property
+    def digests(self) -> dict[str, bytes]:
+        """SHA-256 of each item, by its name."""
+        return {item.name: item.digest for item in self.items}
+
+    @cached_property
     def digest(self) -> bytes:
         """SHA-256 over the items' names and digests: names the whole set, 32 bytes."""
-        return hashlib.sha256(b"".join(item.name.encode() + b"\x00" + item.digest for item in self.items)).digest()
+        named = b"".join(name.encode() + b"\x00" + digest for name, digest in self.digests.items())
+        return hashlib.sha256(named).digest()
+
+
+@dataclass(frozen=True)
+class PlatformState:
+    """What a platform is worth: the same for every quoting enclave of one version on it.
+
+    Attributes:
+        root: The root that platform and endorsements chain to.
+        platform: What the PCK certificate says about the machine.
+        tcb: State of the trusted computing base.
+        collateral: The endorsements, with the PCK chain among them.
+    """
+
+    root: TrustRoot
+    platform: PckExtension
+    tcb: Tcb
+    collateral: CollateralFacts
+
+    # Equal states are equal; but what is remembered of one is looked up without reading all of it.
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True)
@@ -157,22 +183,13 @@ class VerifiedPlatform:
 
     Attributes:
         key: The quoting enclave's attestation key.
-        root: The root that platform and endorsements chain to.
-        platform: What the PCK certificate says about the machine.
-        tcb: State of the trusted computing base.
-        collateral: The endorsements, with the PCK chain among them.
+        state: What the platform is worth.
         checks: Every check of endorsements and platform, in order; all passed.
     """
 
     key: LoadedKey
-    root: TrustRoot
-    platform: PckExtension
-    tcb: Tcb
-    collateral: CollateralFacts
+    state: PlatformState
     checks: tuple[Check, ...]
-
-    # Equal platforms are equal; but what is remembered of one is looked up without reading all of it.
-    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True)
@@ -194,6 +211,11 @@ class VerifiedChip:
     checks: tuple[Check, ...]
 
     __hash__ = object.__hash__
+
+    @property
+    def state(self) -> VerifiedChip:
+        """What the chip is worth: of a chip, all that was verified."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,22 +266,22 @@ class AuthenticQuote:
     @property
     def tcb(self) -> Tcb:
         """State of the trusted computing base."""
-        return self.basis.tcb
+        return self.basis.state.tcb
 
     @property
     def platform(self) -> PckExtension:
         """What the PCK certificate says about the machine."""
-        return self.basis.platform
+        return self.basis.state.platform
 
     @property
     def collateral(self) -> CollateralFacts:
         """The endorsements used."""
-        return self.basis.collateral
+        return self.basis.state.collateral
 
     @property
     def root(self) -> TrustRoot:
         """The root it chains to: hardware or simulated."""
-        return self.basis.root
+        return self.basis.state.root
 
     @property
     def checks(self) -> tuple[Check, ...]:

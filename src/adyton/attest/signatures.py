@@ -173,6 +173,10 @@ class Signatures:
         if self._executor is not None and self._pending:
             self._executor.submit(self._work)
 
+    def prepare(self, key: PublicKey) -> None:
+        """Load a key that others will verify with beside this."""
+        self._load(key)
+
     def verifies(self, key: PublicKey, signature: bytes, message: bytes) -> bool:
         """Return whether a signature, DER encoded for ECDSA, verifies."""
         name = (key.data, signature, message)

@@ -118,19 +118,22 @@ def _platform_level(tcb_info: TcbInfo, platform: PckExtension, svns: bytes | Non
     raise UntrustedEvidence(
         NO_MATCHING_LEVEL,
         f"expected the lowest TCB level of platform {tcb_info.fmspc.hex()}, found "
-        f"{'; '.join(map(str, _shortfalls(lowest, platform, svns)))}",
+        f"{'; '.join(map(str, _shortfalls(tcb_info, lowest, platform, svns)))}",
         remedy="update the platform's firmware and microcode; the vendor does not vouch for this state of it",
     )
 
 
-def _shortfalls(level: TcbLevel, platform: PckExtension, svns: bytes | None) -> tuple[Shortfall, ...]:
+def _shortfalls(
+    tcb_info: TcbInfo, level: TcbLevel, platform: PckExtension, svns: bytes | None
+) -> tuple[Shortfall, ...]:
     """Return what the platform lacks for a level."""
-    short = _short_components("sgx.tcb.component", level.sgx_components, platform.components, 0, level.kinds)
+    sgx, tdx = tcb_info.component_kinds()
+    short = _short_components("sgx.tcb.component", level.sgx_components, platform.components, 0, sgx)
     if platform.pce_svn < level.pce_svn:
         short.append(Shortfall("sgx.tcb.pce_svn", level.pce_svn, platform.pce_svn, _PCE))
     if svns is not None and level.tdx_components is not None:
         start = 2 if svns[_MODULE_VERSION] > 0 else 0
-        short += _short_components("tdx.tcb.component", level.tdx_components, svns, start, level.kinds[16:])
+        short += _short_components("tdx.tcb.component", level.tdx_components, svns, start, tdx)
     return tuple(short)
 
 
@@ -158,7 +161,7 @@ def _reaches(level: TcbLevel, platform: PckExtension, svns: bytes | None) -> boo
 def _missing(tcb_info: TcbInfo, platform: PckExtension, svns: bytes | None) -> tuple[Shortfall, ...]:
     """Return what the platform lacks for the best level: the first that is up to date, if there is one."""
     best = next((level for level in tcb_info.levels if level.status is TcbStatus.UP_TO_DATE), tcb_info.levels[0])
-    return _shortfalls(best, platform, svns)
+    return _shortfalls(tcb_info, best, platform, svns)
 
 
 def _missing_svn(name: str, levels: tuple[SvnLevel, ...], svn: int, what: str) -> tuple[Shortfall, ...]:

@@ -17,7 +17,6 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from adyton.errors import MalformedDocument
-from adyton.formats.yaml import read_yaml
 
 API_VERSION: Final = "adyton.dev/v1"
 POLICY_SIZE_CAP: Final = 1024 * 1024
@@ -373,6 +372,9 @@ class AppraisalPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         try:
             if data.lstrip()[:1] == b"{":
                 return msgspec.json.decode(data, type=cls)
+            # Code inside an enclave reads policies too, in JSON, and has no YAML library.
+            from adyton.formats.yaml import read_yaml  # noqa: PLC0415
+
             return msgspec.convert(read_yaml(data), type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
             raise MalformedDocument(

@@ -60,8 +60,6 @@ class TcbLevel:
         status: What a platform at this level is.
         date: TCB date, UTC.
         advisories: Security advisories that apply at this level.
-        kinds: What each of the components is, SGX then TDX, in the vendor's words (`BIOS`, `Early Microcode Update`);
-            empty where the document does not say.
     """
 
     sgx_components: tuple[int, ...]
@@ -70,7 +68,6 @@ class TcbLevel:
     status: TcbStatus
     date: datetime
     advisories: tuple[str, ...]
-    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +121,7 @@ class TcbInfo:
         levels: The platform's levels, best first.
         module: The one TDX module identity; None for SGX.
         modules: TDX module identities by major version; empty for SGX and in older documents.
+        content: The document.
     """
 
     id: str
@@ -136,6 +134,7 @@ class TcbInfo:
     levels: tuple[TcbLevel, ...]
     module: TdxModule | None
     modules: tuple[TdxModule, ...]
+    content: bytes = b""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -158,7 +157,22 @@ class TcbInfo:
             levels=tuple(_tcb_level(level, document) for level in document.tcb_levels),
             module=None if document.tdx_module is None else _module(document.tdx_module),
             modules=tuple(_module(module) for module in document.tdx_module_identities),
+            content=data,
         )
+
+    def component_kinds(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what the SGX and the TDX components are, in the vendor's words: `BIOS`, `Early Microcode Update`.
+
+        The document is read again for it: only an explanation asks. Empty where the document does not say.
+        """
+        if not self.content:
+            return (), ()
+        tcb = decode(self.content, _Described, "tcb_info").tcb_levels[0].tcb
+        sgx, tdx = (
+            tuple(part.type or part.category for part in parts)
+            for parts in (tcb.sgxtcbcomponents, tcb.tdxtcbcomponents)
+        )
+        return sgx, tdx
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +237,6 @@ class QeIdentity:
 
 class _Component(msgspec.Struct, frozen=True):
     svn: _Svn
-    category: str = ""
-    type: str = ""
 
 
 class _PlatformTcb(msgspec.Struct, frozen=True):
@@ -247,6 +259,24 @@ class _PlatformTcb(msgspec.Struct, frozen=True):
     sgxtcbcomp14svn: _Svn | None = None
     sgxtcbcomp15svn: _Svn | None = None
     sgxtcbcomp16svn: _Svn | None = None
+
+
+class _DescribedComponent(msgspec.Struct, frozen=True):
+    category: str = ""
+    type: str = ""
+
+
+class _DescribedTcb(msgspec.Struct, frozen=True):
+    sgxtcbcomponents: tuple[_DescribedComponent, ...] = ()
+    tdxtcbcomponents: tuple[_DescribedComponent, ...] = ()
+
+
+class _DescribedLevel(msgspec.Struct, frozen=True):
+    tcb: _DescribedTcb
+
+
+class _Described(msgspec.Struct, frozen=True, rename="camel"):
+    tcb_levels: Annotated[tuple[_DescribedLevel, ...], msgspec.Meta(min_length=1)]
 
 
 class _PlatformLevel(msgspec.Struct, frozen=True, rename="camel"):
@@ -307,10 +337,7 @@ def _tcb_level(level: _PlatformLevel, document: _TcbInfo) -> TcbLevel:
     sgx = _named_components(level.tcb) if document.version == 2 else _components(level.tcb.sgxtcbcomponents, "SGX")
     tdx = _components(level.tcb.tdxtcbcomponents, "TDX") if document.id == "TDX" else None
     status = TcbStatus(level.tcb_status)
-    kinds = tuple(
-        [part.type or part.category for part in (level.tcb.sgxtcbcomponents or ()) + (level.tcb.tdxtcbcomponents or ())]
-    )
-    return TcbLevel(sgx, tdx, level.tcb.pcesvn, status, level.tcb_date, level.advisory_ids, kinds)
+    return TcbLevel(sgx, tdx, level.tcb.pcesvn, status, level.tcb_date, level.advisory_ids)
 
 
 def _components(components: tuple[_Component, ...] | None, what: str) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from adyton.attest.cache import Memory
-from adyton.attest.result import Authentic, AuthenticReport, VerifiedChip, VerifiedPlatform
+from adyton.attest.result import Authentic, AuthenticReport, PlatformState, VerifiedChip
 from adyton.errors import UsageError
 from adyton.formats.check import Check, Outcome, Verdict
 from adyton.formats.policy import AppraisalPolicy
@@ -56,7 +56,7 @@ def appraise(
         UsageError: `appraise.report_data` unless it is 64 bytes; `appraise.now` if `now` has no time zone.
     """
     _require_usable(expected_report_data, now)
-    standing = _standing(evidence.basis, evidence.tee, policy)
+    standing = _standing(evidence.basis.state, evidence.tee, policy)
     code = _STANDINGS_OF_CODE.get((_code(evidence), policy), lambda: _Standing.of(_code_checks(evidence, policy)))
     dates = (
         rules.collateral_in_date(evidence, policy, now),
@@ -71,7 +71,7 @@ def appraise(
         (*standing.checks, *dates, *code.checks, bound),
         evidence,
         now,
-        evidence.basis.collateral.earliest_expiry,
+        evidence.collateral.earliest_expiry,
     )
 
 
@@ -92,26 +92,26 @@ _STANDINGS_OF_CODE: Final[Memory[_Standing]] = Memory(STANDINGS_CAP)
 
 
 @lru_cache(maxsize=STANDINGS_CAP)
-def _standing(basis: VerifiedPlatform | VerifiedChip, tee: Tee, policy: AppraisalPolicy) -> _Standing:
-    return _Standing.of(_basis_checks(basis, tee, policy))
+def _standing(state: PlatformState | VerifiedChip, tee: Tee, policy: AppraisalPolicy) -> _Standing:
+    return _Standing.of(_state_checks(state, tee, policy))
 
 
-def _basis_checks(basis: VerifiedPlatform | VerifiedChip, tee: Tee, policy: AppraisalPolicy) -> Iterator[Check]:
+def _state_checks(state: PlatformState | VerifiedChip, tee: Tee, policy: AppraisalPolicy) -> Iterator[Check]:
     # 1
-    yield rules.trusted_root(basis, policy)
+    yield rules.trusted_root(state, policy)
     # 2
-    if isinstance(basis, VerifiedChip):
+    if isinstance(state, VerifiedChip):
         yield NO_TCB_STATUS
         if policy.snp is not None:
-            yield from snp_rules.appraise_chip(basis, policy.snp)
+            yield from snp_rules.appraise_chip(state, policy.snp)
         return
-    yield rules.tcb_info_version(basis, policy)
+    yield rules.tcb_info_version(state, policy)
     # 3
-    yield rules.tcb_status(basis, policy)
-    yield from rules.tcb_shortfalls(basis, policy, tee)
-    yield rules.tcb_evaluation(basis, policy)
-    yield rules.tcb_advisories(basis, policy)
-    yield from appraise_platform(basis.platform, policy.platform)
+    yield rules.tcb_status(state, policy)
+    yield from rules.tcb_shortfalls(state, policy, tee)
+    yield rules.tcb_evaluation(state, policy)
+    yield rules.tcb_advisories(state, policy)
+    yield from appraise_platform(state.platform, policy.platform)
 
 
 def _code(evidence: Authentic) -> tuple[object, ...]:

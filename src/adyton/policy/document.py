@@ -51,7 +51,7 @@ class CollateralDocument(msgspec.Struct, frozen=True):
         items = tuple(
             ItemDocument(
                 item.name,
-                item.digest.hex(),
+                facts.digests[item.name].hex(),
                 time_text(item.issued),
                 time_text(item.expires),
                 (now - item.issued).days,

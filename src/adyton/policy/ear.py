@@ -345,7 +345,7 @@ def _verifier_claims(appraisal: Appraisal) -> dict[str, Any]:
         "evidence_sha256": appraisal.evidence_digest.hex(),
         "policy_sha256": appraisal.policy_digest.hex(),
         "collateral_sha256": appraisal.collateral_digest.hex(),
-        "collateral": {item.name: item.digest.hex() for item in evidence.collateral.items},
+        "collateral": {name: digest.hex() for name, digest in evidence.collateral.digests.items()},
     }
     if not isinstance(evidence, AuthenticReport):
         tcb = evidence.tcb

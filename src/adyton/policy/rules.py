@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from adyton.attest.result import Authentic, CollateralItem, VerifiedChip, VerifiedPlatform
+from adyton.attest.result import Authentic, CollateralItem, PlatformState, VerifiedChip
 from adyton.formats.check import Check, Outcome
 from adyton.formats.policy import AppraisalPolicy, Reference
 from adyton.formats.quote import Tee
@@ -117,14 +117,14 @@ def _shown(value: bytes | int) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def trusted_root(basis: VerifiedPlatform | VerifiedChip, policy: AppraisalPolicy) -> Check:
+def trusted_root(state: PlatformState | VerifiedChip, policy: AppraisalPolicy) -> Check:
     """The policy names the root; a simulated platform only by its fingerprint."""
     return check(
         "trust.root",
         where="certificate chain",
-        holds=basis.root.name in policy.roots,
+        holds=state.root.name in policy.roots,
         expected=" or ".join(policy.roots),
-        actual=basis.root.name,
+        actual=state.root.name,
         remedy="use evidence from a platform that the policy names; "
         "to accept a simulated platform, name its fingerprint in the policy's roots",
     )
@@ -179,9 +179,9 @@ def collateral_fresh(evidence: Authentic, policy: AppraisalPolicy, now: datetime
     )
 
 
-def tcb_info_version(basis: VerifiedPlatform, policy: AppraisalPolicy) -> Check:
+def tcb_info_version(state: PlatformState, policy: AppraisalPolicy) -> Check:
     """TCB info is version 3: version 2 does not name its TEE."""
-    version = basis.collateral.tcb_info_version
+    version = state.collateral.tcb_info_version
     return check(
         "collateral.tcb_info_version",
         where="TCB info, version",
@@ -193,9 +193,9 @@ def tcb_info_version(basis: VerifiedPlatform, policy: AppraisalPolicy) -> Check:
     )
 
 
-def tcb_status(basis: VerifiedPlatform, policy: AppraisalPolicy) -> Check:
+def tcb_status(state: PlatformState, policy: AppraisalPolicy) -> Check:
     """The platform's TCB status is one that the policy accepts."""
-    tcb = basis.tcb
+    tcb = state.tcb
     named = f" ({', '.join(tcb.advisories)})" if tcb.advisories else ""
     return check(
         "tcb.status",
@@ -208,10 +208,10 @@ def tcb_status(basis: VerifiedPlatform, policy: AppraisalPolicy) -> Check:
     )
 
 
-def tcb_shortfalls(basis: VerifiedPlatform, policy: AppraisalPolicy, tee: Tee) -> Iterator[Check]:
+def tcb_shortfalls(state: PlatformState, policy: AppraisalPolicy, tee: Tee) -> Iterator[Check]:
     """Say for each version that is too low what the best level needs: why the status is what it is."""
-    accepted = basis.tcb.status in policy.tcb.accepted_statuses
-    for short in basis.tcb.shortfalls:
+    accepted = state.tcb.status in policy.tcb.accepted_statuses
+    for short in state.tcb.shortfalls:
         yield check(
             short.id,
             holds=False,
@@ -223,21 +223,21 @@ def tcb_shortfalls(basis: VerifiedPlatform, policy: AppraisalPolicy, tee: Tee) -
         )
 
 
-def tcb_evaluation(basis: VerifiedPlatform, policy: AppraisalPolicy) -> Check:
+def tcb_evaluation(state: PlatformState, policy: AppraisalPolicy) -> Check:
     """The TCB was evaluated by rules that are new enough (`tcbEvaluationDataNumber`)."""
     return check(
         "tcb.evaluation_number",
         where="TCB info and QE identity, tcbEvaluationDataNumber",
-        holds=basis.tcb.evaluation_number >= policy.tcb.minimum_evaluation_number,
+        holds=state.tcb.evaluation_number >= policy.tcb.minimum_evaluation_number,
         expected=f"at least {policy.tcb.minimum_evaluation_number}",
-        actual=str(basis.tcb.evaluation_number),
+        actual=str(state.tcb.evaluation_number),
         remedy="fetch newer collateral",
     )
 
 
-def tcb_advisories(basis: VerifiedPlatform, policy: AppraisalPolicy) -> Check:
+def tcb_advisories(state: PlatformState, policy: AppraisalPolicy) -> Check:
     """No advisory that the policy rejects applies."""
-    rejected = [advisory for advisory in basis.tcb.advisories if advisory in policy.tcb.rejected_advisories]
+    rejected = [advisory for advisory in state.tcb.advisories if advisory in policy.tcb.rejected_advisories]
     return check(
         "tcb.advisories",
         where="TCB info and QE identity, advisoryIDs",
@@ -245,7 +245,7 @@ def tcb_advisories(basis: VerifiedPlatform, policy: AppraisalPolicy) -> Check:
         expected=f"none of {', '.join(policy.tcb.rejected_advisories)}"
         if policy.tcb.rejected_advisories
         else "whatever advisories apply: the policy rejects none",
-        actual=", ".join(rejected or basis.tcb.advisories) or "none",
+        actual=", ".join(rejected or state.tcb.advisories) or "none",
         remedy="follow the advisory's mitigation on the platform, then collect a new quote",
     )
 
