@@ -14,8 +14,7 @@ verified once, however many chains share it.
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -117,13 +116,13 @@ class Certificates:
     def __init__(self, roots: TrustRoots, signatures: Signatures) -> None:
         self._roots = roots
         self._decoded: dict[bytes, tuple[bytes, ...]] = {}
-        self._read: MutableMapping[bytes, _Link] = {}
+        self._read: dict[bytes, _Link] = {}
         self.signatures = signatures
 
     def beside(self) -> Certificates:
         """Return what knows all that is known here, and adds nothing to it."""
         other = Certificates(self._roots, self.signatures.beside())
-        other._read = ChainMap({}, self._read)
+        other._read = self._read.copy()
         return other
 
     def verify_pem(self, pem: bytes, kind: ChainKind) -> tuple[Chain, tuple[Check, ...]]:

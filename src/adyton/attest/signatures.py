@@ -14,8 +14,7 @@ says which, and `verifies` is then answered from memory. The answers are the sam
 
 from __future__ import annotations
 
-from collections import ChainMap, deque
-from collections.abc import MutableMapping
+from collections import deque
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from enum import Enum
@@ -149,14 +148,14 @@ class Signatures:
     def __init__(self, executor: Executor | None = None) -> None:
         self._executor = executor
         self._pending: deque[_Asked] = deque()
-        self._loaded: MutableMapping[bytes, LoadedKey | None] = {}
-        self._known: MutableMapping[tuple[bytes, bytes, bytes], bool] = {}
+        self._loaded: dict[bytes, LoadedKey | None] = {}
+        self._known: dict[tuple[bytes, bytes, bytes], bool] = {}
 
     def beside(self) -> Signatures:
         """Return what knows all that is known here, and adds nothing to it."""
         other = Signatures(self._executor)
-        other._loaded = ChainMap({}, self._loaded)
-        other._known = ChainMap({}, self._known)
+        other._loaded = self._loaded.copy()
+        other._known = self._known.copy()
         return other
 
     @property
