@@ -23,6 +23,7 @@ check: $(VENV)/.dev  ## check format, lint, types, layers and docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/list_checks.py --check
+	$(BIN)/python tools/list_verbs.py --check
 	$(BIN)/python tools/check_docs.py
 
 format: $(VENV)/.dev  ## format the code
@@ -37,6 +38,7 @@ fuzz: $(VENV)/.fuzz  ## run each fuzz target, guided by coverage (RUNS=20000)
 
 docs: $(VENV)/.dev  ## write the pages that are made from the code, and check all of them
 	$(BIN)/python tools/list_checks.py
+	$(BIN)/python tools/list_verbs.py
 	$(BIN)/python tools/check_docs.py
 
 setup-system:  ## install what tests need from the system (today: nothing beyond Python)
