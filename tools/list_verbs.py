@@ -11,16 +11,17 @@ from pathlib import Path
 os.environ |= {"HOME": "/home/you", "COLUMNS": "100"}
 os.environ.pop("XDG_STATE_HOME", None)
 
-import click  # noqa: E402, the defaults are read when it loads
+import click
 
-from adyton.cli.app import adyton  # noqa: E402
+from adyton.cli.app import adyton
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "command.md"
 HEAD = """# The command
 
-Verbs that print results take `--json` and then print one JSON object. Exit codes: 0 done or acceptable, 1 authentic and not
-acceptable under the policy, 2 malformed, not authentic or failed, 3 wrong usage, 130 interrupted. Errors carry a code, a sentence and
-a remedy. Secrets come from files or standard input, never from arguments. This page is made by `make docs` from the command's help.
+Verbs that print results take `--json` and then print one JSON object. Exit codes: 0 done or acceptable, 1 authentic
+and not acceptable under the policy, 2 malformed, not authentic or failed, 3 wrong usage, 130 interrupted. Errors
+carry a code, a sentence and a remedy. Secrets come from files or standard input, never from arguments. This page is
+made by `make docs` from the command's help.
 """
 TAIL = """
 ## What `adyton verify --json` prints
@@ -34,12 +35,14 @@ One object, whatever happens; the same object is what a record keeps and what `a
      "checks": [{"id", "outcome", "expected", "actual", "remedy", "where"}],
      "collateral": {"earliest_issue", "earliest_expiry", "expired", "digest", "crl_numbers",
                     "items": [{"name", "digest", "issued", "expires", "age_days"}]} | null,
-     "claims": {"tee", "measurement", "signer", "debug", "report_data", "fmspc", "product", "chip_id", "vmpl", ...} | null,
+     "claims": {"tee", "measurement", "signer", "debug", "report_data", "fmspc", "product", "chip_id",
+                "vmpl", ...} | null,
      "error": null | {"code", "message", "remedy"},
      "policy", "policy_digest", "evidence_digest" | null, "root" | null, "appraised_at"}
 
-`error` is set when the evidence is malformed or not authentic (exit code 2). A denial by policy is no error: its failed checks say
-why. A platform below every TCB level is the error `dcap.tcb.no_matching_level`. AMD gives no TCB status, so `tcb` is null for SNP.
+`error` is set when the evidence is malformed or not authentic (exit code 2). A denial by policy is no error: its
+failed checks say why. A platform below every TCB level is the error `dcap.tcb.no_matching_level`. AMD gives no TCB
+status, so `tcb` is null for SNP.
 """
 
 

@@ -11,6 +11,8 @@ from evidence import ENCLAVE, TRUST_DOMAIN
 from forged import NOW, Forged
 from running import sample
 
+from adyton.formats.bundle import CollateralBundle
+from adyton.formats.cmw import CmwRecord, Indicator, write_collection
 from adyton.formats.ledger import leaf_hash
 from adyton.formats.quote import CertificationType, QeCertification, Quote, QuoteHeader, Tee
 from adyton.formats.receipt import LedgerEntry, Receipt, TreeHead
@@ -19,6 +21,7 @@ from adyton.formats.snp import SnpEndorsements, SnpReport
 from adyton.formats.tdx import TdReport, TdReportExtension
 from adyton.formats.x509 import pem_blocks
 from adyton.policy import builtin_policy
+from adyton.policy.record import Case, judge, make_record
 
 EXTENSION = TdReportExtension(
     0, bytes(32), bytes(48), bytes(48), 0, bytes(16), bytes(16), bytes(12), bytes(48), 0
@@ -124,7 +127,26 @@ def texts():
         "policy, YAML": msgspec.yaml.encode(builtin_policy("strict")),
         "result": result.to_bytes(),
         "receipt": receipt().to_bytes(),
+        "appraisal record": record().to_bytes(),
+        "collateral bundle": CollateralBundle(
+            made_at=NOW, stale_after_days=7, collateral=(msgspec.Raw(collateral.to_bytes()),)
+        ).to_bytes(),
+        "CMW collection": write_collection(
+            {
+                "evidence": CmwRecord("application/eat+jwt", b"{}", Indicator.EVIDENCE),
+                "results": CmwRecord("application/eat+jwt", b"{}", Indicator.ATTESTATION_RESULTS),
+            },
+            kind="tag:example.org,2026:both",
+        ),
     }
+
+
+def record():
+    """Return the record of an appraisal that was denied: no built-in policy accepts a forged platform."""
+    case = Case(
+        "dcap", forged().quote().to_bytes(), forged().collateral().to_bytes(), builtin_policy("strict"), None, NOW
+    )
+    return make_record(case, judge(case))
 
 
 def receipt():

@@ -9,25 +9,36 @@ from typing import Final
 import msgspec
 
 from adyton.errors import MalformedEvidence
-from adyton.formats.collateral import Collateral
+from adyton.formats.cmw import parse_collection
 from adyton.formats.image import EnclaveImage
+from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.quote import INTEL_QE_VENDOR_ID, Quote
 from adyton.formats.receipt import Receipt
-from adyton.formats.result import SignedResult
 from adyton.formats.sigstruct import SigStruct
-from adyton.formats.snp import SNP_REPORT_SIZE, SnpEndorsements, SnpReport
+from adyton.formats.snp import SNP_REPORT_SIZE, SnpReport
 from adyton.formats.tcb import QeIdentity, TcbInfo
 from adyton.formats.x509 import Certificate, RevocationList
 from adyton.inspection.certificate import walk_certificate, walk_revocation_list
+from adyton.inspection.composed import (
+    bundle_nodes,
+    parse_bundle,
+    parse_collateral,
+    parse_endorsements,
+    parse_record,
+    parse_signed_result,
+    read_quote,
+    read_report,
+    record_nodes,
+    signed_result_nodes,
+    wrapper_nodes,
+)
 from adyton.inspection.der import first_inside
 from adyton.inspection.documents import collateral_nodes, qe_identity_nodes, snp_endorsements_nodes, tcb_info_nodes
 from adyton.inspection.layout import Walked, walk
 from adyton.inspection.limits import View
-from adyton.inspection.messages import parse_policy, policy_nodes, receipt_nodes, result_nodes
-from adyton.inspection.pem import pem_blocks, pem_nodes
-from adyton.inspection.quote import QUOTE, known_of_quote
+from adyton.inspection.messages import policy_nodes, receipt_nodes
+from adyton.inspection.pem import parse_pem, pem_nodes
 from adyton.inspection.sgx import SIGSTRUCT, image_layout
-from adyton.inspection.snp import REPORT, known_of_report
 from adyton.inspection.tree import Node
 
 _EPID_SIZE: Final = 436  # the shortest EPID quote
@@ -129,57 +140,6 @@ def _facts(nodes: Callable[[bytes, View], tuple[Node, ...]]) -> Callable[[bytes,
     return lambda data, view: Walked(nodes(data, view), None)
 
 
-def _read_quote(data: bytes, view: View) -> Walked:
-    return walk(data, QUOTE, view, known=known_of_quote(data))
-
-
-def _read_result(data: bytes, view: View) -> tuple[Node, ...]:
-    result = SignedResult.parse(data)
-    quote = _read_quote(result.quote, view)
-    nodes = [*result_nodes(result), Node("quote", size=len(result.quote), meaning="a DCAP quote", decoded=quote.nodes)]
-    if result.collateral is not None:
-        decoded = collateral_nodes(result.collateral, view)
-        nodes.append(Node("collateral", size=len(result.collateral), meaning="endorsements", decoded=decoded))
-    return tuple(nodes)
-
-
-def _parse_result(data: bytes) -> None:
-    result = SignedResult.parse(data)
-    Quote.parse(result.quote)
-    if result.collateral is not None:
-        _parse_collateral(result.collateral)
-
-
-def _parse_collateral(data: bytes) -> None:
-    found = Collateral.parse(data)
-    TcbInfo.parse(found.tcb_info)
-    QeIdentity.parse(found.qe_identity)
-    for crl in (found.root_crl, found.pck_crl):
-        RevocationList.parse(crl)
-    for chain in (found.tcb_info_chain, found.qe_identity_chain, found.pck_crl_chain, found.pck_chain):
-        _parse_pem(chain)
-
-
-def _parse_endorsements(data: bytes) -> None:
-    found = SnpEndorsements.parse(data)
-    for certificate in (found.leaf, found.intermediate, found.root):
-        Certificate.parse(certificate)
-    if found.crl:
-        RevocationList.parse(found.crl)
-
-
-def _parse_pem(data: bytes) -> None:
-    for label, content in pem_blocks(data):
-        if content is None:
-            raise MalformedEvidence(
-                "inspect.pem", f"expected base64 in the block {label}, found other text", remedy="copy the whole block"
-            )
-        if label == "CERTIFICATE":
-            Certificate.parse(content)
-        elif label == "X509 CRL":
-            RevocationList.parse(content)
-
-
 class _Wrapped(msgspec.Struct, frozen=True):
     """How Intel's service sends a signed document."""
 
@@ -213,9 +173,9 @@ def _parse_wrapped(data: bytes) -> None:
 KINDS: Final = (
     Kind(
         "snp-report", "AMD SEV-SNP attestation report", _is_report,
-        lambda data, view: walk(data, REPORT, view, known=known_of_report(data)), SnpReport.parse, _REPORT_MARKS,
+        read_report, SnpReport.parse, _REPORT_MARKS,
     ),
-    Kind("dcap-quote", "DCAP quote", _is_quote, _read_quote, Quote.parse, _QUOTE_MARKS),
+    Kind("dcap-quote", "DCAP quote", _is_quote, read_quote, Quote.parse, _QUOTE_MARKS),
     Kind(
         "sigstruct", "SIGSTRUCT: the signature over an SGX enclave", _begins(_SIGSTRUCT_MARKS),
         lambda data, view: walk(data, SIGSTRUCT, view), SigStruct.parse, _SIGSTRUCT_MARKS,
@@ -232,9 +192,13 @@ KINDS: Final = (
         "revocation-list", "X.509 revocation list, DER", lambda data: first_inside(data) == b"\x02\x01\x01",
         walk_revocation_list, RevocationList.parse, _DER_MARKS,
     ),
-    Kind("pem", "PEM", _is_pem, _facts(pem_nodes), _parse_pem),
+    Kind("appraisal-record", "appraisal record", _keyed(b"technology", b"digests"), _facts(record_nodes),
+         parse_record),
+    Kind("collateral-bundle", "collateral bundle", _keyed(b"stale_after_days", b"made_at"), _facts(bundle_nodes),
+         parse_bundle),
+    Kind("pem", "PEM", _is_pem, _facts(pem_nodes), parse_pem),
     Kind("collateral", "DCAP collateral file", _keyed(b"tcb_info", b"qe_identity"), _facts(collateral_nodes),
-         _parse_collateral),
+         parse_collateral),
     Kind("signed-document", "TCB info or QE identity with its signature", _keyed(b"tcbInfo", b"signature"),
          _facts(_read_wrapped), _parse_wrapped),
     Kind("signed-document", "TCB info or QE identity with its signature", _keyed(b"enclaveIdentity", b"signature"),
@@ -242,9 +206,12 @@ KINDS: Final = (
     Kind("tcb-info", "TCB info", _keyed(b"tcbLevels", b"fmspc"), _facts(tcb_info_nodes), TcbInfo.parse),
     Kind("qe-identity", "QE identity", _keyed(b"tcbLevels", b"mrsigner"), _facts(qe_identity_nodes), QeIdentity.parse),
     Kind("snp-endorsements", "SNP endorsements file", _keyed(b"leaf", b"intermediate"), _facts(snp_endorsements_nodes),
-         _parse_endorsements),
-    Kind("signed-result", "signed result", _keyed(b"payload", b"quote"), _facts(_read_result), _parse_result),
+         parse_endorsements),
+    Kind("signed-result", "signed result", _keyed(b"payload", b"quote"), _facts(signed_result_nodes),
+         parse_signed_result),
     Kind("receipt", "receipt", _keyed(b"entry", b"proof"), _facts(receipt_nodes), Receipt.parse),
-    Kind("policy", "appraisal policy", _is_policy, _facts(policy_nodes), parse_policy),
+    Kind("cmw", "collection of conceptual message wrappers", _keyed(b"__cmwc_t"), _facts(wrapper_nodes),
+         parse_collection),
+    Kind("policy", "appraisal policy", _is_policy, _facts(policy_nodes), AppraisalPolicy.parse),
 )  # fmt: skip
 """In the order in which they are tried."""

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from adyton.errors import MalformedEvidence
+from adyton.formats.x509 import Certificate, RevocationList
 from adyton.inspection.certificate import walk_certificate, walk_revocation_list
 from adyton.inspection.limits import View
 from adyton.inspection.tree import Node
@@ -36,6 +38,23 @@ def pem_blocks(text: bytes) -> Iterator[tuple[str, bytes | None]]:
     for block in _BLOCK.finditer(text):
         if not block[1].endswith(_PRIVATE):
             yield block[1].decode("ascii"), _decode(block[2])
+
+
+def parse_pem(data: bytes) -> None:
+    """Judge a PEM text: its certificates and revocation lists.
+
+    Raises:
+        MalformedEvidence: `inspect.pem` for a block that is not base64; as the parsers of certificates and lists.
+    """
+    for label, content in pem_blocks(data):
+        if content is None:
+            raise MalformedEvidence(
+                "inspect.pem", f"expected base64 in the block {label}, found other text", remedy="copy the whole block"
+            )
+        if label == "CERTIFICATE":
+            Certificate.parse(content)
+        elif label == "X509 CRL":
+            RevocationList.parse(content)
 
 
 def _between(text: bytes, at: int, end: int) -> list[Node]:

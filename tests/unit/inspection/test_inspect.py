@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,6 +21,9 @@ from adyton.formats.tdx import TdAttributes
 from adyton.inspection import InspectionLimits, inspect
 
 KINDS = {
+    "appraisal record": "appraisal-record",
+    "collateral bundle": "collateral-bundle",
+    "CMW collection": "cmw",
     "quote": "dcap-quote",
     "SNP report": "snp-report",
     "SIGSTRUCT": "sigstruct",
@@ -59,7 +63,7 @@ def dangers(found):
 def test_a_file_of_each_format_is_recognised_by_its_content(name):
     found = inspect((binaries() | texts())[name], at=NOW)
     assert (found.kind, found.error, found.stopped) == (kind_of(name), None, None)
-    assert len(list(found.root.every())) > 5
+    assert len(list(found.root.every())) >= (3 if name == "CMW collection" else 6)
 
 
 @pytest.mark.parametrize("name", [*binaries(), *texts()])
@@ -232,6 +236,28 @@ def test_a_truncated_document_is_known_by_its_keys_and_refused(name):
         assert found.error.remedy
 
 
+def test_a_record_shows_its_verdict_the_checks_that_decided_and_the_evidence_whole():
+    found = inspect(texts()["appraisal record"], at=NOW)
+    named = fields(found)
+    assert named["verdict"].meaning == "denied; checks: 1"
+    assert "the evidence was denied" in dangers(found)
+    assert "failed: expected" in named["dcap.chain.untrusted_root"].meaning
+    assert named["mr_enclave"].raw == ENCLAVE.mr_enclave
+
+
+def test_a_record_whose_evidence_was_exchanged_is_refused():
+    record = msgspec.json.decode(texts()["appraisal record"])
+    found = inspect(msgspec.json.encode(record | {"evidence": "AAAA"}))
+    assert (found.kind, found.error.code) == ("appraisal-record", "record.digest")
+
+
+def test_a_record_whose_result_is_no_appraisal_is_refused():
+    record = msgspec.json.decode(texts()["appraisal record"])
+    record["result"], record["digests"]["result"] = {}, hashlib.sha256(b"{}").hexdigest()
+    found = inspect(msgspec.json.encode(record))
+    assert (found.kind, found.error.code) == ("appraisal-record", "record.invalid")
+
+
 def test_bytes_of_no_known_format_say_what_was_tried_and_how_far_it_matched():
     with pytest.raises(MalformedEvidence) as caught:
         inspect(b"\x03\x00\x07" + bytes(100))
@@ -270,8 +296,8 @@ def test_a_private_key_is_not_shown():
 @pytest.mark.parametrize(
     ("value", "code"),
     [(b'!!bool "abc"', "policy.document.invalid"), (b"1:" * 400 + b"1.0", "policy.document.invalid"),
-     (b"n\ntcb: {minimum_evaluation_number: 0x" + b"f" * 5000 + b"}", "inspect.policy"),
-     (b"{<<: {}}", "inspect.policy"), (b"1:" * 5000 + b"1", "inspect.policy")],
+     (b"n\ntcb: {minimum_evaluation_number: 0x" + b"f" * 5000 + b"}", "policy.document.invalid"),
+     (b"{<<: {}}", "policy.document.invalid"), (b"1:" * 5000 + b"1", "policy.document.invalid")],
 )  # fmt: skip
 def test_yaml_that_its_library_fails_on_or_is_slow_with_is_a_clear_error(value, code):
     found = inspect(b"api_version: adyton.dev/v1\nkind: AppraisalPolicy\nname: " + value)
