@@ -40,10 +40,6 @@ _ITEMS: Final = {SigningKey.VCEK: ("vcek", "ask", "ark"), SigningKey.VLEK: ("vle
 _TURIN: Final = "Turin"
 # Products that are certified under another's root (AMD 57230 3.1).
 _UNDER_ROOT_OF: Final = {"Bergamo": "Genoa", "Siena": "Genoa"}
-# CPUID family and models (AMD 56860, since report version 3).
-_MODELS: Final = {
-    (0x19, 0x0): "Milan", (0x19, 0x1): "Genoa", (0x19, 0xA): "Genoa", (0x1A, 0x0): _TURIN, (0x1A, 0x1): _TURIN
-}  # fmt: skip
 _REMEDY: Final = "fetch the certificate of this report's chip and reported TCB from AMD's KDS"
 
 
@@ -116,7 +112,8 @@ def _verify_chip(report: SnpReport, endorsements: SnpEndorsements, roots: TrustR
         chip_id=chip.hardware_id,
         csp_id=chip.csp_id,
     )
-    chip_checks = (_product(report, chip, product), _chip_id(report, chip), _reported_tcb(platform, chip))
+    issuer = chain.certificates[1].common_name
+    chip_checks = (_product(report, chip, product, issuer), _chip_id(report, chip), _reported_tcb(platform, chip))
     key = chain.keys[0].load()
     if key is None:
         raise MalformedEvidence(f"{kind.code}.format", "expected a point of P-384, found another", remedy=_REMEDY)
@@ -133,16 +130,18 @@ def _not_revoked(chain: Chain, crl: Revocations | None, signatures: Signatures) 
     yield crl.require_not_revoked(chain.issuer, "snp.ask.revoked")
 
 
-def _product(report: SnpReport, chip: ChipExtensions, root_product: str) -> Check:
-    """Root, certificate and, since version 3, the processor itself are of one product."""
+def _product(report: SnpReport, chip: ChipExtensions, root_product: str, issued_by: str) -> Check:
+    """Root, issuer, certificate and, since version 3, the processor itself are of one product."""
     family, model, _ = report.cpuid
-    processor = _MODELS.get((family, model >> 4), "unknown") if report.version >= 3 else root_product
+    processor = report.product(before=root_product)
     certified = _UNDER_ROOT_OF.get(chip.product, chip.product)
+    vlek = report.signing_key is SigningKey.VLEK
+    issuer = f"SEV-VLEK-{root_product}" if vlek else f"SEV-{root_product}"
     return require(
         "snp.product",
-        holds=root_product == certified == processor,
-        expected=f"a chain, a certificate and a processor of one product ({root_product})",
-        actual=f"certificate of {chip.product_name}, processor {family:#x}/{model:#x} ({processor})",
+        holds=root_product == certified == processor and issued_by == issuer,
+        expected=f"a chain, a certificate and a processor of one product ({root_product}), issued by {issuer}",
+        actual=f"certificate of {chip.product_name} by {issued_by}, processor {family:#x}/{model:#x} ({processor})",
         remedy=_REMEDY,
         where="report bytes 392 to 394",
     )

@@ -22,11 +22,7 @@ from adyton.formats.x509 import Certificate, pem_blocks
 
 _TURIN: Final = "Turin"
 _TURIN_CHIP_ID_SIZE: Final = 8
-_CPUID_SINCE: Final = 3
-# CPUID family and the high digit of the model (AMD 56860).
-MODELS: Final = {
-    (0x19, 0x0): "Milan", (0x19, 0x1): "Genoa", (0x19, 0xA): "Genoa", (0x1A, 0x0): _TURIN, (0x1A, 0x1): _TURIN
-}  # fmt: skip
+_UNKNOWN: Final = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +108,8 @@ def product_of(report: SnpReport, named: str | None) -> str:
         UsageError: `collateral.product`.
     """
     family, model, _ = report.cpuid
-    found = MODELS.get((family, model >> 4)) if report.version >= _CPUID_SINCE else named
-    if found is None or named not in (None, found):
+    found = report.product(before=named or _UNKNOWN)
+    if found == _UNKNOWN or named not in (None, found):
         raise UsageError(
             "collateral.product",
             f"expected a report of {named or 'a known product'}, found version {report.version}, "

@@ -26,6 +26,10 @@ SIGNED_SIZE: Final = 0x2A0
 _CERTIFICATE_SIZE_CAP: Final = 64 * 1024
 _VERSIONS: Final = range(2, 6)
 _CPUID_SINCE: Final = 3
+# CPUID family, and model without its low nibble (AMD 56860, table 23, since report version 3; AMD 57230, 1.5).
+_PRODUCTS: Final = {
+    (0x19, 0x0): "Milan", (0x19, 0x1): "Genoa", (0x19, 0xA): "Genoa", (0x1A, 0x0): "Turin", (0x1A, 0x1): "Turin"
+}  # fmt: skip
 _MITIGATIONS_SINCE: Final = 5
 _ECDSA_P384_SHA384: Final = 1
 _REMEDY: Final = "collect the report again with SNP_GET_REPORT, and pass its 1184 bytes unchanged"
@@ -243,6 +247,15 @@ class SnpReport:
     def signing_key(self) -> SigningKey:
         """Which key signed it."""
         return SigningKey((self.flags >> 2) & 7)
+
+    def product(self, *, before: str) -> str:
+        """Return the product line that the processor says it is: Milan, Genoa, Turin, or `unknown`.
+
+        Args:
+            before: The answer for version 2, which says nothing of the processor.
+        """
+        family, model, _ = self.cpuid
+        return _PRODUCTS.get((family, model >> 4), "unknown") if self.version >= _CPUID_SINCE else before
 
     @property
     def debug(self) -> bool:

@@ -11,20 +11,18 @@ import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from granian.constants import Interfaces
-from granian.server.embed import Server
 
 from adyton import linux
 from adyton.attest import TrustRoots
 from adyton.broker import Broker, DirectoryCollateral, RootKey, Store
-from adyton.errors import AdytonError, StateError, UsageError
+from adyton.errors import AdytonError, UsageError
 from adyton.server.app import create_app
+from adyton.server.serving import free_address, serve
 
 ISSUER: Final = "adyton"
 _PASSPHRASE_CAP: Final = 4096
@@ -38,7 +36,7 @@ def main() -> int:
     linux.set_not_dumpable()
     try:
         broker = _open(options)
-        host, port = _free_address(options.listen)
+        host, port = free_address(options.listen)
     except AdytonError as error:
         sys.stdout.buffer.write(msgspec.json.encode({"error": error.report()}) + b"\n")
         return error.exit_code
@@ -47,29 +45,12 @@ def main() -> int:
 
 
 async def _serve(broker: Broker, host: str, port: int) -> None:
-    server = Server(create_app(broker, ISSUER), address=host, port=port, interface=Interfaces.ASGI, log_enabled=False)
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    serving = loop.create_task(server.serve())
-    await _wait_until_open(host, port)
-    sys.stdout.buffer.write(msgspec.json.encode({"listening": f"http://{host}:{port}"}) + b"\n")
+    await serve(create_app(broker, ISSUER), host, port, _announce, ending=lambda: None)
+
+
+def _announce(address: str) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode({"listening": address}) + b"\n")
     sys.stdout.flush()
-    await ended.wait()
-    server.stop()  # type: ignore[no-untyped-call]
-    await serving
-
-
-async def _wait_until_open(host: str, port: int) -> None:
-    for _ in range(500):
-        try:
-            _, writer = await asyncio.open_connection(host, port)
-        except OSError:
-            await asyncio.sleep(0.01)
-        else:
-            writer.close()
-            return
 
 
 def _open(options: argparse.Namespace) -> Broker:
@@ -95,22 +76,6 @@ def _read_passphrase(descriptor: int | None) -> bytes | None:
     if not passphrase:
         raise UsageError("up.passphrase", "expected a passphrase, found nothing", remedy="write it into the file")
     return passphrase
-
-
-def _free_address(listen: str) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    try:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, int(port)))
-            address: tuple[str, int] = probe.getsockname()
-            return address
-    except (OSError, ValueError, OverflowError) as error:
-        raise StateError(
-            "server.listen",
-            f"expected to listen on {listen}: {error}",
-            remedy="choose another HOST:PORT; port 0 takes a free one",
-        ) from error
 
 
 def _arguments() -> argparse.Namespace:

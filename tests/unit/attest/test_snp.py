@@ -29,6 +29,7 @@ from snp import roots as roots_of
 
 from adyton.attest import TrustRoots, VerificationCache, authenticate_report
 from adyton.errors import MalformedEvidence, UntrustedEvidence, UsageError
+from adyton.forge import AmdKeys, AmdVendor, ChipFacts, seeded_p384
 from adyton.forge.amd import ARK_SERIAL, ASK_SERIAL, ASVK_SERIAL
 from adyton.formats.check import Outcome
 from adyton.formats.snp import GuestPolicyBits, SigningKey, SnpEndorsements, SnpReport, TcbVersion
@@ -182,6 +183,16 @@ def test_a_certificate_of_another_product_than_its_root_is_refused():
 @pytest.mark.parametrize("cpuid", [(0x19, 0x11, 1), (0x1A, 0x02, 1), (0x17, 0x01, 1), (0, 0, 0)])
 def test_a_processor_of_another_product_than_its_certificate_is_refused(cpuid):
     assert refused(Chip(), Chip().report(cpuid=cpuid)) == "snp.product"
+
+
+def test_a_chip_s_certificate_from_the_authority_for_fleets_is_refused():
+    chip = Chip(seed=OTHER_SEED)
+    crossed = AmdVendor(AmdKeys.seeded(OTHER_SEED), chip.product, since=SINCE)
+    crossed._ask_name, crossed._ask, crossed.ask = crossed._asvk_name, crossed._asvk, crossed.asvk
+    key = crossed.issue_vcek(ChipFacts(chip.name, chip.tcb, chip.hardware_id), seeded_p384(b"crossed", "chip"))
+    found = crossed.endorsements(key)
+    report = key.sign(chip.report())
+    assert refused(chip, report, leaf=found.leaf, intermediate=found.intermediate) == "snp.product"
 
 
 def test_a_revoked_intermediate_is_refused():

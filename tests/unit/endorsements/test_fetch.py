@@ -14,7 +14,6 @@ from places import VECTORS
 from stub_upstream import StubAnswer, StubUpstream, amd, genuine, intel, pck_answer
 
 from adyton.attest import TrustRoots, authenticate, authenticate_report
-from adyton.attest.snp import _MODELS
 from adyton.endorsements import (
     Address,
     Direct,
@@ -29,7 +28,7 @@ from adyton.endorsements import (
 )
 from adyton.endorsements import request as ask
 from adyton.endorsements.answers import pem
-from adyton.endorsements.fetch import MODELS, product_of
+from adyton.endorsements.fetch import product_of
 from adyton.endorsements.request import PckPlatform, pck_certificate
 from adyton.errors import NotFound, UntrustedEvidence, UsageError
 from adyton.formats.collateral import Collateral
@@ -122,10 +121,6 @@ def test_a_masked_chip_is_refused_by_name(stub):
 def test_a_report_signed_by_a_vlek_needs_the_cloud_provider_s_certificate(stub):
     with pytest.raises(NotFound, match=r"collateral\.vlek"):
         fetch_snp(chip().report(flags=1 << 2), direct(stub, chip().root_name))
-
-
-def test_the_table_of_processors_is_the_verifier_s():
-    assert MODELS == _MODELS
 
 
 def _genuine_cases():
