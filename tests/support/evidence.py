@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from adyton.attest.result import (
     AuthenticQuote,
@@ -15,43 +15,18 @@ from adyton.attest.result import (
     VerifiedPlatform,
 )
 from adyton.attest.roots import INTEL_ROOT, TrustRoot
+from adyton.conformance import stage
+from adyton.conformance.stage import NOW
 from adyton.formats.pck import PckExtension
 from adyton.formats.quote import CertificationType, QeCertification, Quote, QuoteHeader, Tee
 from adyton.formats.sgx import AttributeFlags, Attributes, ReportBody
 from adyton.formats.tcb import TcbStatus
-from adyton.formats.tdx import TdAttributes, TdReport
+from adyton.formats.tdx import TdAttributes
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SIMULATED_ROOT = TrustRoot.of(b"\x04" + bytes(range(64)))
 
-ENCLAVE = ReportBody(
-    cpu_svn=bytes(16),
-    misc_select=0,
-    isv_ext_prod_id=bytes(16),
-    attributes=Attributes(AttributeFlags.INIT | AttributeFlags.MODE64BIT, 3),
-    mr_enclave=b"\xaa" * 32,
-    mr_signer=b"\xbb" * 32,
-    config_id=bytes(64),
-    isv_prod_id=7,
-    isv_svn=3,
-    config_svn=0,
-    isv_family_id=bytes(16),
-    report_data=b"\xcc" * 64,
-)
-TRUST_DOMAIN = TdReport(
-    tee_tcb_svn=bytes(16),
-    mr_seam=b"\x01" * 48,
-    mr_signer_seam=bytes(48),
-    seam_attributes=0,
-    td_attributes=TdAttributes.SEPT_VE_DISABLE,
-    xfam=0xE7,
-    mr_td=b"\xdd" * 48,
-    mr_config_id=bytes(48),
-    mr_owner=bytes(48),
-    mr_owner_config=bytes(48),
-    rtmrs=(b"\x10" * 48, b"\x11" * 48, b"\x12" * 48, b"\x13" * 48),
-    report_data=b"\xcc" * 64,
-)
+ENCLAVE = replace(stage.ENCLAVE, cpu_svn=bytes(16))
+TRUST_DOMAIN = replace(stage.TD_10, tee_tcb_svn=bytes(16))
 
 
 def authentic(body=ENCLAVE, *, root=INTEL_ROOT, status=TcbStatus.UP_TO_DATE, advisories=(), facts=None, number=17):

@@ -6,35 +6,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from evidence import ENCLAVE, TRUST_DOMAIN
+from evidence import ENCLAVE
 
 from adyton.attest import TrustRoot, TrustRoots
+from adyton.conformance.stage import FMSPC, NOW, PCK_SERIAL, PLATFORM, VALIDITY
+from adyton.conformance.stage import TD_10 as TD
 from adyton.forge import Level, ModuleFacts, PlatformFacts, QeFacts, QuotingEnclave, Validity, Vendor
 from adyton.forge.endorsements import collateral, qe_identity, tcb_info
 from adyton.formats.sgx import ReportBody
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-FMSPC = bytes.fromhex("ad1700000000")
-PLATFORM = PlatformFacts(
-    ppid=b"\x11" * 16,
-    components=(5,) * 16,
-    pce_svn=11,
-    cpu_svn=bytes([5] * 16),
-    pce_id=bytes(2),
-    fmspc=FMSPC,
-    sgx_type=1,
-    platform_instance_id=b"\x22" * 16,
-    dynamic_platform=False,
-    cached_keys=False,
-    smt_enabled=True,
-)
+__all__ = [
+    "FMSPC", "MODULES", "NOW", "PCK_SERIAL", "PLATFORM", "QE", "QE_LEVELS", "TD", "TD_UP_TO_DATE", "UP_TO_DATE",
+    "VALIDITY", "Forged",
+]  # fmt: skip
 QE = replace(ENCLAVE, mr_enclave=b"\x0e" * 32, mr_signer=b"\x0f" * 32, isv_prod_id=1, isv_svn=6)
 UP_TO_DATE = (Level((5,) * 16, pce_svn=11), Level((0,) * 16, "OutOfDate", advisories=("SIM-SA-00001",)))
 QE_LEVELS = (Level((6,)), Level((0,), "OutOfDate", advisories=("SIM-SA-00002",)))
-PCK_SERIAL = 1000
-VALIDITY = Validity(datetime(2026, 5, 20, tzinfo=UTC))
-# The same for TDX: a module of version 1 at its best level, and the TD quoting enclave.
-TD = replace(TRUST_DOMAIN, tee_tcb_svn=bytes((4, 1, 5)) + bytes(13))
+# The same for TDX, whose module is of version 1 and at its best level.
 TD_UP_TO_DATE = (
     Level((5,) * 16, pce_svn=11, tdx_svn=(0, 0, 5, *[0] * 13)),
     Level((0,) * 16, "OutOfDate", advisories=("SIM-SA-00001",), tdx_svn=(0,) * 16),

@@ -10,8 +10,9 @@ from adyton.attest.signatures import PublicKey
 from adyton.errors import MalformedEvidence
 from adyton.formats import x509
 from adyton.formats.check import Mode
+from adyton.formats.der import Tag
 from adyton.inspection.der import Shape, by_type, oid_of, walk_der
-from adyton.inspection.elements import Element, Tag, elements
+from adyton.inspection.elements import Element, elements
 from adyton.inspection.layout import Shown, Walked
 from adyton.inspection.limits import View
 from adyton.inspection.oids import dotted, oid_name

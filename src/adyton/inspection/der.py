@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from adyton.errors import MalformedEvidence
-from adyton.inspection.elements import Element, Tag
+from adyton.formats.der import Tag
+from adyton.inspection.elements import Element
 from adyton.inspection.layout import Shown, Walked
 from adyton.inspection.limits import View
 from adyton.inspection.oids import oid_words

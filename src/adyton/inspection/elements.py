@@ -7,36 +7,16 @@ numbers only.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Final, NamedTuple
 
 from adyton.errors import MalformedEvidence
+from adyton.formats.der import Tag
 
 _SHORT_LENGTH: Final = 0x7F
 _ELEMENTS_CAP: Final = 1 << 20
 _LENGTH_BYTES_CAP: Final = 3
 _HIGH_TAG: Final = 0x1F
 _new: Final = tuple.__new__
-
-
-class Tag(IntEnum):
-    """The types that certificates and TEE extensions use."""
-
-    BOOLEAN = 0x01
-    INTEGER = 0x02
-    BIT_STRING = 0x03
-    OCTET_STRING = 0x04
-    OID = 0x06
-    ENUMERATED = 0x0A
-    UTF8_STRING = 0x0C
-    PRINTABLE_STRING = 0x13
-    IA5_STRING = 0x16
-    UTC_TIME = 0x17
-    GENERALIZED_TIME = 0x18
-    SEQUENCE = 0x30
-    SET = 0x31
-
-
 _STRINGS: Final[dict[int, str]] = {Tag.UTF8_STRING: "utf-8", Tag.PRINTABLE_STRING: "ascii", Tag.IA5_STRING: "ascii"}
 
 
