@@ -10,13 +10,12 @@ import msgspec
 from rich.table import Table
 
 from adyton.cli.inputs import Moment, read_collateral_sets, read_file
-from adyton.cli.output import console, print_json
+from adyton.cli.output import console, print_json, write_file
 from adyton.formats.bundle import BUNDLE_SIZE_CAP, CollateralBundle, is_bundle
 from adyton.formats.collateral import Collateral
 from adyton.formats.snp import SNP_ENDORSEMENTS_SIZE_CAP, SnpEndorsements
 from adyton.formats.tcb import QeIdentity, TcbInfo
 from adyton.formats.x509 import RevocationList
-from adyton.linux import replace_file
 from adyton.policy.document import time_text
 
 
@@ -50,7 +49,7 @@ def bundle(sets: tuple[str, ...], out: str, snp: tuple[str, ...], stale_after_da
         collateral=tuple(msgspec.Raw(item.to_bytes()) for item in dict.fromkeys(collateral)),
         endorsements=tuple(msgspec.Raw(content) for content in endorsements),
     )
-    replace_file(Path(out), made.to_bytes(), mode=0o644)
+    write_file(Path(out), made.to_bytes())
     click.echo(f"{out}: {len(made.collateral)} sets, {len(made.endorsements)} SNP endorsements")
 
 

@@ -19,7 +19,7 @@ from adyton.attest import TrustRoots
 from adyton.attest.roots import VENDORS
 from adyton.cli.bundle import bundle, show
 from adyton.cli.inputs import read_file
-from adyton.cli.output import console, print_json, time_text
+from adyton.cli.output import console, print_json, time_text, write_file
 from adyton.endorsements import (
     AMD_KDS,
     INTEL_PCS,
@@ -236,7 +236,7 @@ def fetch(
         documents = [_document(read_file(path, cap=QUOTE_SIZE_CAP, what="quote or report"), source, edition, snp)
                      for path in evidence]  # fmt: skip
     for file, document in zip(files, documents, strict=True):
-        _write(Path(file.written), document)
+        write_file(Path(file.written), document)
     _show(FetchView(files, tuple(FetchedItem.of(entry) for entry in source.entries)), as_json=as_json)
 
 
@@ -317,19 +317,6 @@ def _files(evidence: tuple[str, ...], output: Path) -> tuple[FetchedFile, ...]:
             remedy="fetch them one by one, or rename them",
         )
     return files
-
-
-def _write(path: Path, document: bytes) -> None:
-    """Replace a file as a whole: whoever reads it meanwhile sees the old one or the new one."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(document)
-        beside.replace(path)
-    except OSError as error:
-        raise StateError(
-            "cli.output", f"expected to write {path}: {error.strerror or error}", remedy="choose another --output"
-        ) from error
 
 
 def _show(view: FetchView, *, as_json: bool) -> None:

@@ -17,11 +17,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from adyton.cli.inputs import Moment, read_file
-from adyton.cli.output import print_json
+from adyton.cli.output import print_json, write_file
 from adyton.errors import MalformedDocument, UsageError
 from adyton.formats.cmw import CMW_SIZE_CAP, EAT_JWT, CmwRecord, Indicator
 from adyton.formats.record import RECORD_SIZE_CAP, AppraisalRecord
-from adyton.linux import replace_file
 from adyton.policy.ear import (
     EAR_PROFILE,
     EarRequest,
@@ -58,8 +57,8 @@ def key(file: str) -> None:
     made = ec.generate_private_key(ec.SECP256R1())
     signer = EarSigner(made)
     public = {**signer.jwk, "use": "sig", "alg": "ES256", "kid": thumbprint(signer.jwk)}
-    replace_file(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), mode=0o600)
-    replace_file(path.with_name(path.name + ".jwks.json"), msgspec.json.encode({"keys": [public]}), mode=0o644)
+    write_file(path, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), mode=0o600)
+    write_file(path.with_name(path.name + ".jwks.json"), msgspec.json.encode({"keys": [public]}))
     click.echo(f"{file}: keep it secret\n{file}.jwks.json: give it to relying parties")
 
 

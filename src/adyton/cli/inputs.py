@@ -17,6 +17,7 @@ from adyton.formats.collateral import Collateral
 from adyton.formats.policy import POLICY_SIZE_CAP, AppraisalPolicy
 from adyton.formats.quote import Quote
 from adyton.policy import BUILTIN_NAMES, builtin_policy
+from adyton.policy.document import read_time
 
 _STANDARD_INPUT: Final = "-"
 
@@ -127,10 +128,7 @@ class Moment(click.ParamType[datetime]):
 def _read_moment(text: str) -> datetime:
     if text.isascii() and text.isdigit():
         return datetime.fromtimestamp(int(text), UTC)
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return moment.astimezone(UTC)
+    return read_time(text)
 
 
 class Hex(click.ParamType[bytes]):

@@ -1,10 +1,11 @@
-"""How results look: one JSON object, or a readable page with colours only on a terminal."""
+"""How results look: one JSON object, a readable page with colours only on a terminal, or a file."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -12,11 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from adyton.errors import ErrorReport
+from adyton.errors import ErrorReport, StateError
 from adyton.formats.check import Check, Outcome
+from adyton.linux import replace_file
 from adyton.policy.document import time_text
 
-__all__ = ["checks_table", "console", "print_error", "print_json", "printable", "shorten", "time_text"]
+__all__ = ["checks_table", "console", "print_error", "print_json", "printable", "shorten", "time_text", "write_file"]
 
 _MARKS: Final = {
     Outcome.PASSED: ("passed", "green"),
@@ -72,3 +74,20 @@ def shorten(value: str) -> str:
 def printable(text: str) -> str:
     """Return text that others wrote without what a terminal would obey."""
     return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)
+
+
+def write_file(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Replace a file as a whole, its folder made if need be: a reader sees the old one or the new.
+
+    Raises:
+        StateError: `cli.output` if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content, mode=mode)
+    except OSError as error:
+        raise StateError(
+            "cli.output",
+            f"expected to write {path}: {error.strerror or error}",
+            remedy="choose another file, or check the folder's owner, permissions and free space",
+        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -15,10 +15,10 @@ from rich.text import Text
 from adyton.cli.inputs import read_file, read_policy
 from adyton.cli.output import console, print_json
 from adyton.errors import MalformedDocument, UsageError
-from adyton.formats.check import Verdict
 from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.policy_test import POLICY_TEST_SIZE_CAP, PolicyTest, PolicyTestCase
 from adyton.formats.record import RECORD_SIZE_CAP, AppraisalRecord
+from adyton.policy.document import read_time
 from adyton.policy.record import case_of, judge
 
 
@@ -95,29 +95,20 @@ def _try(policy: AppraisalPolicy, case: PolicyTestCase | None, path: Path) -> Tr
         known = replace(known, now=_moment(case.at))
     document = judge(known).document
     failed = tuple(check.id for check in document.checks if not check.holds)
-    was = msgspec.json.decode(bytes(record.result), type=_Result).verdict
+    was = record.kept().verdict
     right = case is None or (document.verdict == case.expect and set(case.failed) <= set(failed))
     return TrialView(path.name, document.verdict, was, case.expect if case else None, failed, right)
 
 
-class _Result(msgspec.Struct, frozen=True):
-    verdict: Verdict
-
-
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        return read_time(text)
     except ValueError as error:
-        raise _no_moment(text) from error
-    if moment.tzinfo is None:
-        raise _no_moment(text)
-    return moment.astimezone(UTC)
-
-
-def _no_moment(text: str) -> MalformedDocument:
-    return MalformedDocument(
-        "policy.test.invalid", f"expected a time with a zone, found {text}", remedy="write it as 2026-06-01T00:00:00Z"
-    )
+        raise MalformedDocument(
+            "policy.test.invalid",
+            f"expected a time with a zone, found {text}",
+            remedy="write it as 2026-06-01T00:00:00Z",
+        ) from error
 
 
 def _show_trials(policy: AppraisalPolicy, trials: list[TrialView]) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 
 import click
-import msgspec
 from rich.text import Text
 
 from adyton.cli.inputs import read_file
 from adyton.cli.output import console
 from adyton.cli.verify import show_page
-from adyton.errors import UntrustedEvidence
-from adyton.formats.check import Check
+from adyton.errors import MalformedDocument, UntrustedEvidence
 from adyton.formats.record import RECORD_SIZE_CAP, AppraisalRecord
 from adyton.policy import AppraisalDocument
 from adyton.policy.record import replay
@@ -32,7 +30,7 @@ def command(record: str, *, as_json: bool) -> int:
     if result != bytes(kept.result):
         raise UntrustedEvidence(
             "replay.differs",
-            f"expected the result that {kept.made_by} kept, found another: {_difference(bytes(kept.result), document)}",
+            f"expected the result that {kept.made_by} kept, found another: {_difference(kept, document)}",
             remedy="replay it with the program that made it, or appraise anew with `adyton verify`",
         )
     if as_json:
@@ -46,16 +44,12 @@ def command(record: str, *, as_json: bool) -> int:
     return 0
 
 
-def _difference(kept: bytes, found: AppraisalDocument) -> str:
+def _difference(kept: AppraisalRecord, found: AppraisalDocument) -> str:
     """Return the first checks that differ, in words."""
     try:
-        before = {check.id: check for check in msgspec.json.decode(kept, type=_Checks).checks}
-    except msgspec.MsgspecError:
+        before = {check.id: check for check in kept.kept().checks}
+    except MalformedDocument:
         return "the kept result cannot be read"
     after = {check.id: check for check in found.checks}
     changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return f"checks {', '.join(changed[:5])}" if changed else "the same checks, and other facts"
-
-
-class _Checks(msgspec.Struct, frozen=True):
-    checks: tuple[Check, ...]

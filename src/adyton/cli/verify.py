@@ -12,14 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from adyton.cli.inputs import Hex, Moment, read_collateral, read_file, read_policy
-from adyton.cli.output import checks_table, console, print_error, print_json, shorten
+from adyton.cli.output import checks_table, console, print_error, print_json, shorten, write_file
 from adyton.errors import MalformedDocument, MalformedEvidence, NotFound, UsageError
 from adyton.formats.check import Verdict
 from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.quote import QUOTE_SIZE_CAP, Tee
 from adyton.formats.sgx import REPORT_DATA_SIZE
 from adyton.formats.snp import SNP_ENDORSEMENTS_SIZE_CAP, SNP_REPORT_SIZE
-from adyton.linux import replace_file
 from adyton.policy import AppraisalDocument
 from adyton.policy.record import Case, Outcome, judge, make_record
 
@@ -72,7 +71,7 @@ def command(
     else:
         outcome = judge(case)
         if record is not None:
-            replace_file(Path(record), make_record(case, outcome).to_bytes(), mode=0o644)
+            write_file(Path(record), make_record(case, outcome).to_bytes())
     show(outcome, as_json=as_json, offline=offline)
     return exit_code(outcome)
 

@@ -15,6 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from adyton.errors import MalformedDocument
+from adyton.formats.check import Check, Mode, Verdict
 from adyton.formats.policy import API_VERSION, AppraisalPolicy
 
 RECORD_SIZE_CAP: Final = 16 * 1024 * 1024
@@ -38,6 +39,32 @@ class RecordDigests(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collateral: dict[str, str]
     policy: str
     result: str
+
+
+class KeptTcb(msgspec.Struct, frozen=True):
+    """The platform's status, as a result has it."""
+
+    status: str
+
+
+class KeptResult(msgspec.Struct, frozen=True):
+    """What a kept result has to say, whichever version wrote it (`adyton.policy.AppraisalDocument`).
+
+    Attributes:
+        verdict: Accepted or denied.
+        checks: Every check, in order.
+        mode: Hardware or simulated; None if that was not found out.
+        tee: What made the evidence; the same.
+        root: The root of trust; the same.
+        tcb: The platform's status; None for SNP and after an error.
+    """
+
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    mode: Mode | None = None
+    tee: str | None = None
+    root: str | None = None
+    tcb: KeptTcb | None = None
 
 
 class AppraisalRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -103,6 +130,17 @@ class AppraisalRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             found = hashlib.sha256(content).hexdigest()
             if found != expected:
                 raise _malformed("digest", f"expected {name} with SHA-256 {expected}, found {found}")
+
+    def kept(self) -> KeptResult:
+        """Return the result that was kept.
+
+        Raises:
+            MalformedDocument: `record.invalid` if it is not an appraisal's.
+        """
+        try:
+            return msgspec.json.decode(self.result, type=KeptResult)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise _malformed("invalid", f"the result is not an appraisal's: {error}") from error
 
     def to_bytes(self) -> bytes:
         """Return the document."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-import msgspec
-
-from adyton.errors import AdytonError, MalformedDocument
+from adyton.errors import AdytonError
 from adyton.formats.bundle import CollateralBundle
-from adyton.formats.check import Check, Mode, Outcome, Verdict
+from adyton.formats.check import Mode, Outcome, Verdict
 from adyton.formats.cmw import CmwRecord, Indicator, parse_collection
 from adyton.formats.collateral import Collateral
 from adyton.formats.quote import Quote
-from adyton.formats.record import AppraisalRecord
+from adyton.formats.record import AppraisalRecord, KeptResult
 from adyton.formats.result import SignedResult
 from adyton.formats.snp import SnpEndorsements
 from adyton.formats.tcb import QeIdentity, TcbInfo
@@ -116,7 +114,7 @@ def record_nodes(data: bytes, view: View) -> tuple[Node, ...]:
     return (
         Node("appraised_at", meaning=record.appraised_at),
         Node("made_by", meaning=record.made_by),
-        *_result_nodes(_result(record)),
+        *_result_nodes(record.kept()),
         shown,
         means,
         _part("policy", policy, record.policy.name, lambda: policy_nodes(policy, view)),
@@ -130,7 +128,7 @@ def parse_record(data: bytes) -> None:
     Raises:
         MalformedDocument: As `record_nodes`.
     """
-    _result(AppraisalRecord.parse(data))
+    AppraisalRecord.parse(data).kept()
 
 
 def bundle_nodes(data: bytes, view: View) -> tuple[Node, ...]:
@@ -200,31 +198,7 @@ def _part(name: str, data: bytes, meaning: str, nodes: Callable[[], tuple[Node, 
         return Node(name, size=len(data), meaning="not readable", danger=(error.message,))
 
 
-class _Tcb(msgspec.Struct, frozen=True):
-    status: str
-
-
-class _Result(msgspec.Struct, frozen=True):
-    """What is shown of the result that a record keeps."""
-
-    verdict: Verdict
-    mode: Mode | None
-    tee: str | int | None
-    tcb: _Tcb | None
-    root: str | None
-    checks: tuple[Check, ...]
-
-
-def _result(record: AppraisalRecord) -> _Result:
-    try:
-        return msgspec.json.decode(record.result, type=_Result)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedDocument(
-            "record.invalid", f"the result is not an appraisal's: {error}", remedy="`adyton replay` appraises again"
-        ) from error
-
-
-def _result_nodes(found: _Result) -> tuple[Node, ...]:
+def _result_nodes(found: KeptResult) -> tuple[Node, ...]:
     simulated = ("the platform is simulated",) if found.mode is Mode.SIMULATED else ()
     denied = ("the evidence was denied",) if found.verdict is Verdict.DENIED else ()
     facts = (("tee", found.tee), ("root", found.root), ("tcb", found.tcb and found.tcb.status))

@@ -5,7 +5,7 @@ Kept here: the same appraisal gives the same bytes, on any machine, at any later
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -146,6 +146,21 @@ class AppraisalDocument(msgspec.Struct, frozen=True):
     def to_bytes(self) -> bytes:
         """Return the document: JSON, always the same for the same appraisal."""
         return msgspec.json.encode(self)
+
+
+def read_time(text: str) -> datetime:
+    """Return a time that is written as RFC 3339 has it, UTC.
+
+    Raises:
+        ValueError: It is not one, or has no zone: a guess would move it by hours.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text} is out of range") from error
 
 
 def time_text(moment: datetime) -> str:

@@ -26,7 +26,7 @@ from adyton.formats.quote import Quote, Tee
 from adyton.formats.record import AppraisalRecord, RecordDigests
 from adyton.formats.snp import SnpEndorsements, SnpReport
 from adyton.policy.appraisal import Appraisal
-from adyton.policy.document import AppraisalDocument, time_text
+from adyton.policy.document import AppraisalDocument, read_time, time_text
 from adyton.policy.verify import verify, verify_report
 
 _MADE_BY: Final = f"adyton {__version__}"
@@ -129,12 +129,10 @@ def case_of(record: AppraisalRecord) -> Case:
         MalformedDocument: `record.invalid` if its time or its report data cannot be read.
     """
     try:
-        now = datetime.fromisoformat(record.appraised_at)
+        now = read_time(record.appraised_at)
         report_data = None if record.report_data is None else bytes.fromhex(record.report_data)
     except ValueError as error:
         raise _malformed(str(error)) from error
-    if now.tzinfo is None:
-        raise _malformed("its time has no zone")
     return Case(record.technology, record.evidence, record.endorsements, record.policy, report_data, now)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from dataclasses import replace
 
@@ -224,3 +225,23 @@ def test_a_policy_is_tried_on_records_and_held_to_what_is_expected_of_it(run, de
     )
     assert run("policy", "test", desk["policy.json"], "--cases", late)[0] == 0
     assert run("policy", "test", "strict")[0] == 3
+
+
+def test_a_record_whose_kept_result_is_no_appraisal_is_an_error_and_no_traceback(run, desk, record):
+    kept = json.loads(record.read_text())
+    kept["result"], kept["digests"]["result"] = {}, hashlib.sha256(b"{}").hexdigest()
+    other = desk.write("other.json", json.dumps(kept).encode())
+    for words, error in ((("policy", "test", "strict"), "record.invalid"), (("replay",), "replay.differs")):
+        code, _, err = run(*words, other)
+        assert (code, error in err) == (2, True), err
+
+
+def test_a_file_that_cannot_be_written_is_an_error_and_no_traceback(run, desk):
+    inside = desk["quote.bin"] / "x"
+    for words in (
+        desk.words("--record", inside),
+        ("ear", "key", inside),
+        ("collateral", "bundle", desk["collateral.json"], "--out", inside),
+    ):
+        code, _, err = run(*words)
+        assert (code, "cli.output" in err) == (2, True), err
