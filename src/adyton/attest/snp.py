@@ -7,7 +7,7 @@
 5. The key signed the report.
 
 What is not judged here, and is recorded: dates, a missing revocation list, debug mode, the privilege level, whose code
-runs. The caller still owes an appraisal under a policy (`adyton.policy.appraise_report`).
+runs. The caller still owes an appraisal under a policy (`adyton.policy.appraise`).
 """
 
 from __future__ import annotations
@@ -33,13 +33,11 @@ from adyton.attest.signatures import Signatures, raw_signature
 from adyton.errors import MalformedEvidence, UntrustedEvidence, UsageError
 from adyton.formats.check import Check, Outcome
 from adyton.formats.snp import SigningKey, SnpEndorsements, SnpReport, TcbVersion
-from adyton.formats.vcek import ChipExtensions
+from adyton.formats.vcek import ChipExtensions, authority_name
 
 _KINDS: Final = {SigningKey.VCEK: VCEK, SigningKey.VLEK: VLEK}
 _ITEMS: Final = {SigningKey.VCEK: ("vcek", "ask", "ark"), SigningKey.VLEK: ("vlek", "asvk", "ark")}
 _TURIN: Final = "Turin"
-# Products that are certified under another's root (AMD 57230 3.1).
-_UNDER_ROOT_OF: Final = {"Bergamo": "Genoa", "Siena": "Genoa"}
 _REMEDY: Final = "fetch the certificate of this report's chip and reported TCB from AMD's KDS"
 
 
@@ -134,12 +132,10 @@ def _product(report: SnpReport, chip: ChipExtensions, root_product: str, issued_
     """Root, issuer, certificate and, since version 3, the processor itself are of one product."""
     family, model, _ = report.cpuid
     processor = report.product(before=root_product)
-    certified = _UNDER_ROOT_OF.get(chip.product, chip.product)
-    vlek = report.signing_key is SigningKey.VLEK
-    issuer = f"SEV-VLEK-{root_product}" if vlek else f"SEV-{root_product}"
+    issuer = authority_name(root_product, vlek=report.signing_key is SigningKey.VLEK)
     return require(
         "snp.product",
-        holds=root_product == certified == processor and issued_by == issuer,
+        holds=root_product == chip.root_product == processor and issued_by == issuer,
         expected=f"a chain, a certificate and a processor of one product ({root_product}), issued by {issuer}",
         actual=f"certificate of {chip.product_name} by {issued_by}, processor {family:#x}/{model:#x} ({processor})",
         remedy=_REMEDY,

@@ -36,15 +36,13 @@ from adyton.endorsements.request import PLATFORM, PROCESSOR, ItemRequest, Kind
 from adyton.formats.endorsement import decode
 from adyton.formats.pck import SGX_EXTENSION, PckExtension
 from adyton.formats.tcb import QeIdentity, TcbInfo
-from adyton.formats.vcek import ChipExtensions
+from adyton.formats.vcek import ChipExtensions, authority_name
 from adyton.formats.x509 import RevocationList, pem_blocks
 
 _ROOT_CHAIN: Final = ChainKind("dcap.root_crl_chain", TCB_INFO.phrases, TCB_INFO.keys, "upstream answer")
 _ASK: Final = ChainKind("snp.ask_chain", ("SEV-", "ARK-"), (KeyKind.RSA4096,) * 2, "upstream answer", leaf_signs=True)
 _QE_IDS: Final = {"sgx": "QE", "tdx": "TD_QE"}
 _DOCUMENT_VERSIONS: Final = {3: 2, 4: 3}
-# Products that the KDS has under another's name (AMD 57230 3.1).
-_UNDER_ROOT_OF: Final = {"Bergamo": "Genoa", "Siena": "Genoa"}
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -143,7 +141,7 @@ def _pck_certificate(item: Item, certificates: Certificates) -> Facts:
 def _vcek(item: Item, certificates: Certificates) -> Facts:
     chain, _ = certificates.verify((item.body, *pem_blocks(item.chain)), VCEK)
     chip, request = ChipExtensions.parse(chain.leaf.extensions), item.request
-    _require_same(request, "product", request.family, _UNDER_ROOT_OF.get(chip.product, chip.product))
+    _require_same(request, "product", request.family, chip.root_product)
     _require_same(request, "chip", request.path.rpartition("/")[2], (chip.hardware_id or b"").hex())
     spls = {"fmc": "fmcSPL", "boot_loader": "blSPL", "tee": "teeSPL", "snp": "snpSPL", "microcode": "ucodeSPL"}
     found = {spls[name]: f"{value:02d}" for name, value in chip.tcb.named()}
@@ -154,7 +152,7 @@ def _vcek(item: Item, certificates: Certificates) -> Facts:
 def _snp_chain(item: Item, certificates: Certificates) -> Facts:
     chain, _ = certificates.verify_pem(item.body, _ASK)
     vlek, product = item.request.path.startswith("vlek"), item.request.family
-    names = (f"SEV-VLEK-{product}" if vlek else f"SEV-{product}", f"ARK-{product}")
+    names = (authority_name(product, vlek=vlek), f"ARK-{product}")
     _require_same(item.request, "CAs", names, tuple(found.common_name for found in chain.certificates))
     return Facts(chain.issued, chain.expires, chain.root.name, issuer_serial=chain.leaf.serial)
 

@@ -29,6 +29,8 @@ _SVNS: Final = {
 }
 _FMC: Final = ObjectIdentifier(f"{_AMD}.3.9")
 _SVN_MAX: Final = 255
+# Products that are certified under another's root (AMD 57230 3.1).
+_UNDER_ROOT_OF: Final = {"Bergamo": "Genoa", "Siena": "Genoa"}
 _HARDWARE_ID_SIZES: Final = (64, 8)
 
 
@@ -69,6 +71,16 @@ class ChipExtensions:
     def product(self) -> str:
         """The product without its stepping, such as `Milan`."""
         return self.product_name.partition("-")[0]
+
+    @property
+    def root_product(self) -> str:
+        """The product whose root it is certified under: its own, but for Bergamo and Siena."""
+        return _UNDER_ROOT_OF.get(self.product, self.product)
+
+
+def authority_name(product: str, *, vlek: bool) -> str:
+    """Return the common name of the authority that certifies a product's VCEKs, or VLEKs (AMD 57230 3.1)."""
+    return f"SEV-VLEK-{product}" if vlek else f"SEV-{product}"
 
 
 def _svn(extensions: Mapping[ObjectIdentifier, bytes], name: ObjectIdentifier) -> int:
