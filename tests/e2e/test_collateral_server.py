@@ -21,6 +21,7 @@ from brokers import alive
 from cryptography.hazmat.primitives.serialization import Encoding
 from forged import Forged
 from forged_kds import CHIP_ID, PRODUCT, TCB, chip
+from running import first_document
 from stub_upstream import HTML, StubUpstream, amd, answer, huge, intel, pck_answer, status
 
 from adyton.attest import TrustRoots, authenticate, authenticate_report
@@ -61,12 +62,7 @@ def serving(stub, forged, state, *options, end=signal.SIGTERM):
                stub.url, "--kds-upstream", stub.url, "--kds-interval", "0", *roots, *options]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("}"):
-                break
-        yield json.loads("".join(lines))["url"]
+        yield first_document(process)["url"]
     finally:
         process.send_signal(end)
         _, errors = process.communicate(timeout=30)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -17,7 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from joserfc.jwk import ECKey
-from running import sample
+from running import first_document, sample
 
 from adyton.broker import verify_receipt
 from adyton.cli.platform import Platform, PlatformConfig, read_owner
@@ -42,12 +41,7 @@ def up(state, *options):
     command = [ADYTON, "up", "--state", state, "--listen", "127.0.0.1:0", "--json", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("}"):
-                break
-        yield json.loads("".join(lines)), process
+        yield first_document(process), process
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)

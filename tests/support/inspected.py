@@ -11,13 +11,14 @@ from evidence import ENCLAVE, TRUST_DOMAIN
 from forged import NOW, Forged
 from running import sample
 
+from adyton.conformance import chip
 from adyton.formats.bundle import CollateralBundle
 from adyton.formats.cmw import CmwRecord, Indicator, write_collection
 from adyton.formats.ledger import leaf_hash
 from adyton.formats.quote import CertificationType, QeCertification, Quote, QuoteHeader, Tee
 from adyton.formats.receipt import LedgerEntry, Receipt, TreeHead
 from adyton.formats.result import SignedResult
-from adyton.formats.snp import SnpEndorsements, SnpReport
+from adyton.formats.snp import SnpEndorsements
 from adyton.formats.tdx import TdReport, TdReportExtension
 from adyton.formats.x509 import pem_blocks
 from adyton.policy import builtin_policy
@@ -27,32 +28,17 @@ EXTENSION = TdReportExtension(
     0, bytes(32), bytes(48), bytes(48), 0, bytes(16), bytes(16), bytes(12), bytes(48), 0
 )  # fmt: skip
 TD_15 = replace(TRUST_DOMAIN, tee_tcb_svn2=bytes(16), mr_service_td=bytes(48))
-REPORT = SnpReport(
-    version=3,
+REPORT = replace(
+    chip.REPORT,
     guest_svn=1,
     policy=0x3001F,
-    family_id=bytes(16),
-    image_id=bytes(16),
-    vmpl=0,
-    current_tcb=bytes((4, 0, 0, 0, 0, 0, 24, 219)),
     platform_info=0x25,
-    flags=0,
     report_data=b"\x33" * 64,
     measurement=b"\x44" * 48,
-    host_data=bytes(32),
-    id_key_digest=bytes(48),
-    author_key_digest=bytes(48),
     report_id=b"\x55" * 32,
-    report_id_ma=b"\xff" * 32,
-    reported_tcb=bytes((4, 0, 0, 0, 0, 0, 24, 219)),
-    cpuid=(0x19, 1, 1),
     chip_id=b"\x66" * 64,
-    committed_tcb=bytes((4, 0, 0, 0, 0, 0, 24, 219)),
     current_version=(55, 29, 1),
     committed_version=(55, 29, 1),
-    launch_tcb=bytes((4, 0, 0, 0, 0, 0, 24, 219)),
-    launch_mitigations=bytes(8),
-    current_mitigations=bytes(8),
     signature=b"\x77" * 96,
 )
 TURIN = bytes((1, 2, 3, 4, 0, 0, 0, 80))

@@ -50,3 +50,13 @@ def sample_enclave(socket, **options):
     _, image, sigstruct = sample()
     with Enclave.create(image, sigstruct, processor=socket, **options) as enclave:
         yield enclave
+
+
+def first_document(process):
+    """Return the JSON object that a verb prints before it goes on serving."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("}"):
+            break
+    return json.loads("".join(lines))

@@ -27,7 +27,7 @@ from adyton.forge import (
     VendorKeys,
     seeded_p256,
 )
-from adyton.forge.endorsements import qe_identity, tcb_info
+from adyton.forge.endorsements import collateral, qe_identity, tcb_info
 from adyton.forge.evidence import Body, Certification
 from adyton.formats.collateral import Collateral
 from adyton.formats.quote import Quote, Tee
@@ -227,18 +227,14 @@ class Stage:
 
     def endorse(self, info: bytes, identity: bytes) -> Collateral:
         """Return endorsements with these documents, signed whatever they say."""
-        vendor, dates = self.vendor, self.dates
-        root, pck = dates.root_crl, dates.pck_crl
-        return Collateral(
-            tcb_info=info,
-            tcb_info_signature=vendor.sign(info),
-            tcb_info_chain=vendor.tcb_chain,
-            qe_identity=identity,
-            qe_identity_signature=vendor.sign(identity),
-            qe_identity_chain=vendor.tcb_chain,
-            root_crl=vendor.root_crl(root.issued, root.expires, revoked=self.revoked_by_root),
-            pck_crl=vendor.pck_crl(pck.issued, pck.expires, revoked=self.revoked_by_pck_ca),
-            pck_crl_chain=vendor.pck_crl_chain,
+        return collateral(
+            self.vendor,
+            info,
+            identity,
+            self.dates.root_crl,
+            pck_crl_validity=self.dates.pck_crl,
+            revoked_by_root=self.revoked_by_root,
+            revoked_by_pck_ca=self.revoked_by_pck_ca,
         )
 
     def edited(self, *, tcb_info: Fields | None = None, identity: Fields | None = None) -> Collateral:

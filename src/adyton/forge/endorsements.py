@@ -156,12 +156,13 @@ def collateral(
     identity: bytes,
     validity: Validity,
     *,
+    pck_crl_validity: Validity | None = None,
     revoked_by_root: Iterable[int] = (),
     revoked_by_pck_ca: Iterable[int] = (),
     crl_number: int = 1,
 ) -> Collateral:
-    """Return a vendor's endorsements: signed documents and revocation lists."""
-    issued, expires = validity.issued, validity.expires
+    """Return a vendor's endorsements: signed documents and revocation lists, both of one validity unless told."""
+    pck = pck_crl_validity or validity
     return Collateral(
         tcb_info=info,
         tcb_info_signature=vendor.sign(info),
@@ -169,8 +170,8 @@ def collateral(
         qe_identity=identity,
         qe_identity_signature=vendor.sign(identity),
         qe_identity_chain=vendor.tcb_chain,
-        root_crl=vendor.root_crl(issued, expires, number=crl_number, revoked=revoked_by_root),
-        pck_crl=vendor.pck_crl(issued, expires, number=crl_number, revoked=revoked_by_pck_ca),
+        root_crl=vendor.root_crl(validity.issued, validity.expires, number=crl_number, revoked=revoked_by_root),
+        pck_crl=vendor.pck_crl(pck.issued, pck.expires, number=crl_number, revoked=revoked_by_pck_ca),
         pck_crl_chain=vendor.pck_crl_chain,
     )
 
