@@ -25,6 +25,7 @@ from adyton.formats.enclave import EnclaveManifest
 from adyton.formats.image import EnclaveImage
 from adyton.formats.kbs import Attestation, Challenge, EncryptedResource, KeyBrokerRequest, Problem, TokenResponse
 from adyton.formats.kbs import parse as parse_message
+from adyton.formats.moment import read_time, time_text
 from adyton.formats.pck import PckExtension
 from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.policy_test import PolicyTest
@@ -190,6 +191,12 @@ def _dataset(data: bytes) -> None:
         assert decrypt(data, seeds.DATASET_KEY, name="name") == b"plaintext"
 
 
+def _moment(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        found = read_time(data.decode())
+        assert read_time(time_text(found)) == found.replace(microsecond=0)
+
+
 def _authenticate(data: bytes) -> None:
     with contextlib.suppress(*_REFUSED):
         quote = Quote.parse(data)
@@ -320,6 +327,7 @@ _ALL = (
     Target("image", seeds.images, _image),
     Target("inspect", seeds.inspected, _inspect),
     Target("kbs", seeds.kbs_messages, _kbs),
+    Target("moment", lambda: [b"2026-06-01T00:00:00Z", b"2026-06-01T02:00:00.5+02:00"], _moment),
     Target("pck-extension", seeds.pck_extensions, _pck_extension),
     Target("pem", seeds.pems, reads(pem_blocks)),
     Target("policy-json", seeds.policies_json, _policy),

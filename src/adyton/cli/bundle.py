@@ -13,10 +13,10 @@ from adyton.cli.inputs import Moment, read_collateral_sets, read_file
 from adyton.cli.output import console, print_json, write_file
 from adyton.formats.bundle import BUNDLE_SIZE_CAP, CollateralBundle, is_bundle
 from adyton.formats.collateral import Collateral
+from adyton.formats.moment import time_text
 from adyton.formats.snp import SNP_ENDORSEMENTS_SIZE_CAP, SnpEndorsements
 from adyton.formats.tcb import QeIdentity, TcbInfo
 from adyton.formats.x509 import RevocationList
-from adyton.policy.document import time_text
 
 
 class ItemView(msgspec.Struct, frozen=True):

@@ -19,8 +19,8 @@ from adyton.cli.inputs import read_collateral_sets, read_file
 from adyton.cli.output import console, print_json
 from adyton.errors import AdytonError, ErrorReport, UsageError
 from adyton.formats.collateral import Collateral
+from adyton.formats.moment import time_text
 from adyton.formats.quote import QUOTE_SIZE_CAP, Quote
-from adyton.policy.document import time_text
 
 
 class OutlookView(msgspec.Struct, frozen=True):

@@ -14,10 +14,10 @@ from adyton.attest.select import choose
 from adyton.errors import MalformedDocument, UsageError
 from adyton.formats.bundle import BUNDLE_SIZE_CAP, CollateralBundle, is_bundle
 from adyton.formats.collateral import Collateral
+from adyton.formats.moment import read_time
 from adyton.formats.policy import POLICY_SIZE_CAP, AppraisalPolicy
 from adyton.formats.quote import Quote
 from adyton.policy import BUILTIN_NAMES, builtin_policy
-from adyton.policy.document import read_time
 
 _STANDARD_INPUT: Final = "-"
 

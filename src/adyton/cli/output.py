@@ -15,8 +15,8 @@ from rich.text import Text
 
 from adyton.errors import ErrorReport, StateError
 from adyton.formats.check import Check, Outcome
+from adyton.formats.moment import time_text
 from adyton.linux import replace_file
-from adyton.policy.document import time_text
 
 __all__ = ["checks_table", "console", "print_error", "print_json", "printable", "shorten", "time_text", "write_file"]
 

@@ -15,10 +15,10 @@ from rich.text import Text
 from adyton.cli.inputs import read_file, read_policy
 from adyton.cli.output import console, print_json
 from adyton.errors import MalformedDocument, UsageError
+from adyton.formats.moment import read_time
 from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.policy_test import POLICY_TEST_SIZE_CAP, PolicyTest, PolicyTestCase
 from adyton.formats.record import RECORD_SIZE_CAP, AppraisalRecord
-from adyton.policy.document import read_time
 from adyton.policy.record import case_of, judge
 
 

@@ -45,11 +45,6 @@ class Origin:
         """The roots of trust."""
         return self._roots
 
-    @property
-    def vendors(self) -> frozenset[Vendor]:
-        """The vendors that can be asked."""
-        return frozenset(self._upstreams)
-
     def close(self) -> None:
         """End all connections."""
         for upstream in self._upstreams.values():

@@ -43,12 +43,6 @@ def seeded_rsa(seed: bytes, label: str, distances: Distances | None = None) -> r
     return numbers.private_key(unsafe_skip_rsa_key_validation=True)
 
 
-def seeded_distances(seed: bytes, label: str) -> Distances:
-    """Return how far the primes of a seed's key are from the numbers that it names."""
-    p, q = (distance_to_prime(_start(seed, f"{label} {name}")) for name in "pq")
-    return p, q
-
-
 def distance_to_prime(start: int) -> int:
     """Return how far the first prime at or above an odd number is, where RSA with exponent 65537 can use it."""
     small = _small_primes()

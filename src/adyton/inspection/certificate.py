@@ -11,12 +11,13 @@ from adyton.errors import MalformedEvidence
 from adyton.formats import x509
 from adyton.formats.check import Mode
 from adyton.formats.der import Tag
+from adyton.formats.moment import time_text
 from adyton.inspection.der import Shape, by_type, oid_of, walk_der
 from adyton.inspection.elements import Element, elements
 from adyton.inspection.layout import Shown, Walked
 from adyton.inspection.limits import View
 from adyton.inspection.oids import dotted, oid_name
-from adyton.inspection.show import begins, ends, when
+from adyton.inspection.show import begins, ends
 
 _SGX_TYPES: Final = ("standard", "scalable", "scalable with integrity")
 _USAGES: Final = (
@@ -52,7 +53,7 @@ def _dated(element: Element, view: View, *, begin: bool) -> Shown:
     moment = _moment(element)
     if moment is None:
         return Shown("not a time in UTC to the second")
-    return Shown(when(moment), begins(moment, view) if begin else ends(moment, view))
+    return Shown(time_text(moment), begins(moment, view) if begin else ends(moment, view))
 
 
 def _moment(element: Element) -> datetime | None:

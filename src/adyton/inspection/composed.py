@@ -10,6 +10,7 @@ from adyton.formats.bundle import CollateralBundle
 from adyton.formats.check import Mode, Outcome, Verdict
 from adyton.formats.cmw import CmwRecord, Indicator, parse_collection
 from adyton.formats.collateral import Collateral
+from adyton.formats.moment import time_text
 from adyton.formats.quote import Quote
 from adyton.formats.record import AppraisalRecord, KeptResult
 from adyton.formats.result import SignedResult
@@ -22,7 +23,7 @@ from adyton.inspection.limits import View
 from adyton.inspection.messages import policy_nodes, result_nodes
 from adyton.inspection.pem import parse_pem
 from adyton.inspection.quote import QUOTE, known_of_quote
-from adyton.inspection.show import ends, when
+from adyton.inspection.show import ends
 from adyton.inspection.snp import REPORT, known_of_report
 from adyton.inspection.tree import Node
 
@@ -148,8 +149,8 @@ def bundle_nodes(data: bytes, view: View) -> tuple[Node, ...]:
         for at, file in enumerate(files[:limit])
     ]
     return (
-        Node("made_at", meaning=when(bundle.made_at)),
-        Node("stale_at", meaning=when(bundle.stale_at), danger=ends(bundle.stale_at, view)),
+        Node("made_at", meaning=time_text(bundle.made_at)),
+        Node("stale_at", meaning=time_text(bundle.stale_at), danger=ends(bundle.stale_at, view)),
         *files,
     )
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from adyton.errors import MalformedEvidence
 from adyton.formats.collateral import Collateral
+from adyton.formats.moment import time_text
 from adyton.formats.sgx import AttributeFlags
 from adyton.formats.snp import SnpEndorsements
 from adyton.formats.tcb import QeIdentity, SvnLevel, TcbInfo, TcbLevel, TcbStatus, TdxModule
@@ -14,7 +15,7 @@ from adyton.inspection.certificate import walk_certificate, walk_revocation_list
 from adyton.inspection.layout import Walked
 from adyton.inspection.limits import View
 from adyton.inspection.pem import pem_nodes
-from adyton.inspection.show import begins, bits, ends, when
+from adyton.inspection.show import begins, bits, ends
 from adyton.inspection.tree import Node
 
 _STATUSES: Final = {
@@ -42,8 +43,8 @@ def tcb_info_nodes(data: bytes, view: View) -> tuple[Node, ...]:
     return (
         Node("id", meaning=info.id),
         Node("version", meaning=str(info.version)),
-        Node("issue_date", meaning=when(info.issued), danger=begins(info.issued, view)),
-        Node("next_update", meaning=when(info.next_update), danger=ends(info.next_update, view)),
+        Node("issue_date", meaning=time_text(info.issued), danger=begins(info.issued, view)),
+        Node("next_update", meaning=time_text(info.next_update), danger=ends(info.next_update, view)),
         Node("fmspc", raw=info.fmspc, size=6, meaning="family, model, stepping, platform type, custom SKU"),
         Node("pce_id", raw=info.pce_id, size=2),
         Node("evaluation_number", meaning=str(info.evaluation_number)),
@@ -63,8 +64,8 @@ def qe_identity_nodes(data: bytes, view: View) -> tuple[Node, ...]:
     return (
         Node("id", meaning=identity.id),
         Node("version", meaning=str(identity.version)),
-        Node("issue_date", meaning=when(identity.issued), danger=begins(identity.issued, view)),
-        Node("next_update", meaning=when(identity.next_update), danger=ends(identity.next_update, view)),
+        Node("issue_date", meaning=time_text(identity.issued), danger=begins(identity.issued, view)),
+        Node("next_update", meaning=time_text(identity.next_update), danger=ends(identity.next_update, view)),
         Node("evaluation_number", meaning=str(identity.evaluation_number)),
         Node("misc_select", raw=identity.misc_select, size=4),
         Node("misc_select_mask", raw=identity.misc_select_mask, size=4),
@@ -142,7 +143,7 @@ def _platform_levels(levels: Iterable[TcbLevel]) -> Node:
     rows = [
         (
             level.status.value,
-            when(level.date)[:10],
+            time_text(level.date)[:10],
             " ".join(map(str, level.sgx_components)),
             "" if level.tdx_components is None else " ".join(map(str, level.tdx_components)),
             str(level.pce_svn),
@@ -159,7 +160,7 @@ def _svn_levels(name: str, levels: Iterable[SvnLevel]) -> Node:
     rows = [
         (
             level.status.value,
-            when(level.date)[:10],
+            time_text(level.date)[:10],
             str(level.isv_svn),
             " ".join(level.advisories),
             _STATUSES[level.status],

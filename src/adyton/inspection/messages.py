@@ -9,12 +9,13 @@ import msgspec
 
 from adyton.errors import MalformedDocument
 from adyton.formats.check import Mode
+from adyton.formats.moment import time_text
 from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.public_signers import where_public
 from adyton.formats.receipt import Receipt
 from adyton.formats.result import SignedResult
 from adyton.inspection.limits import View
-from adyton.inspection.show import public_signer, when
+from adyton.inspection.show import public_signer
 from adyton.inspection.tree import Node
 
 _DANGEROUS: Final = "dangerous_"
@@ -75,7 +76,7 @@ def receipt_nodes(data: bytes, _view: View) -> tuple[Node, ...]:
         Node("proof", meaning=f"{len(receipt.proof)} hashes from the entry to the root; not verified here"),
         Node("head.size", meaning=f"{head.size} entries"),
         Node("head.root", raw=head.root, size=len(head.root)),
-        Node("head.at", meaning=when(head.at)),
+        Node("head.at", meaning=time_text(head.at)),
         Node("head.signature", raw=head.signature, size=len(head.signature), meaning="not verified here"),
     )
 

@@ -120,22 +120,6 @@ def ends(moment: datetime, view: View) -> tuple[str, ...]:
     return ("expired at the time asked for",) if view.at is not None and view.at > moment else ()
 
 
-def when(moment: datetime) -> str:
-    """Return a time in RFC 3339 form, to the second."""
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def together(first: Show, *more: Show) -> Show:
-    """Show what several say, the first one's words in front."""
-
-    def show(raw: bytes, values: Values, view: View) -> Shown:
-        found = [one(raw, values, view) for one in (first, *more)]
-        meaning = "; ".join(one.meaning for one in found if one.meaning)
-        return Shown(meaning, tuple(why for one in found for why in one.danger), wrong=any(one.wrong for one in found))
-
-    return show
-
-
 def unless(allowed: Callable[[Values], Collection[int]], names: Mapping[int, str]) -> Show:
     """Show an integer by its name, wrong unless the integers before it allow it."""
 

@@ -5,13 +5,14 @@ Kept here: the same appraisal gives the same bytes, on any machine, at any later
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from adyton.attest.result import AuthenticReport, CollateralFacts
 from adyton.errors import AdytonError, ErrorReport
 from adyton.formats.check import Check, Mode, Outcome, Verdict
+from adyton.formats.moment import time_text
 from adyton.formats.quote import Tee
 from adyton.policy.appraisal import Appraisal, Claims
 
@@ -146,26 +147,6 @@ class AppraisalDocument(msgspec.Struct, frozen=True):
     def to_bytes(self) -> bytes:
         """Return the document: JSON, always the same for the same appraisal."""
         return msgspec.json.encode(self)
-
-
-def read_time(text: str) -> datetime:
-    """Return a time that is written as RFC 3339 has it, UTC.
-
-    Raises:
-        ValueError: It is not one, or has no zone: a guess would move it by hours.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text} has no time zone")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(f"{text} is out of range") from error
-
-
-def time_text(moment: datetime) -> str:
-    """Return a UTC time in RFC 3339 form, to the second."""
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _tcb(appraisal: Appraisal) -> TcbDocument | None:

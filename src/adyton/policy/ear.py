@@ -33,9 +33,9 @@ from adyton.attest.result import AuthenticReport
 from adyton.attest.signatures import KeyKind, PublicKey
 from adyton.errors import MalformedDocument, UntrustedEvidence, UsageError
 from adyton.formats.check import Mode, Outcome, Verdict
+from adyton.formats.moment import time_text
 from adyton.formats.tcb import TcbStatus
 from adyton.policy.appraisal import Appraisal
-from adyton.policy.document import time_text
 
 EAR_PROFILE: Final = "tag:ietf.org,2026:rats/ear#04"
 SUBMODULE: Final = "cpu0"

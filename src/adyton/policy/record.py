@@ -21,12 +21,13 @@ from adyton import __version__
 from adyton.attest import TrustRoots
 from adyton.errors import AdytonError, MalformedDocument, MalformedEvidence, UntrustedEvidence
 from adyton.formats.collateral import Collateral
+from adyton.formats.moment import read_time, time_text
 from adyton.formats.policy import AppraisalPolicy
 from adyton.formats.quote import Quote, Tee
 from adyton.formats.record import AppraisalRecord, RecordDigests
 from adyton.formats.snp import SnpEndorsements, SnpReport
 from adyton.policy.appraisal import Appraisal
-from adyton.policy.document import AppraisalDocument, read_time, time_text
+from adyton.policy.document import AppraisalDocument
 from adyton.policy.verify import verify, verify_report
 
 _MADE_BY: Final = f"adyton {__version__}"

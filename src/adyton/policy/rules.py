@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 from adyton.attest.result import Authentic, CollateralItem, PlatformState, VerifiedChip
 from adyton.formats.check import Check, Outcome
-from adyton.formats.policy import AppraisalPolicy, Reference
+from adyton.formats.moment import time_text
+from adyton.formats.policy import AppraisalPolicy, Reference, reference_values
 from adyton.formats.quote import Tee
 
 TIMES_CAP: Final = 4096  # times in words that are remembered
@@ -93,7 +94,7 @@ def _compare(reference: Reference, facts: Mapping[str, Fact], prefix: str) -> It
     for name, fact in facts.items():
         wanted = getattr(reference, name, None)
         if wanted is not None:
-            values = tuple(map(str, wanted)) if isinstance(wanted, tuple) else (str(wanted),)
+            values = tuple(map(str, reference_values(wanted)))
             yield _compared(name, prefix, fact, _shown(fact.value) in values, " or ".join(values))
         least, most = getattr(reference, f"minimum_{name}", None), getattr(reference, f"maximum_{name}", None)
         if isinstance(fact.value, int) and (least is not None or most is not None):
@@ -273,6 +274,4 @@ def _dates(items: tuple[CollateralItem, ...], verb: str) -> str:
     return ", ".join(f"{item.name} issued {_time(item.issued)}" for item in items)
 
 
-@lru_cache(maxsize=TIMES_CAP)
-def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+_time: Final = lru_cache(maxsize=TIMES_CAP)(time_text)
